@@ -1,0 +1,532 @@
+//! What we publish: visit events, receipts and flow, as [CloudEvents 1.0] in structured JSON.
+//!
+//! These types are the contract. JSON Schemas are generated from them (feature `schema`), and the outbox
+//! stores them as they are: a change of their layout is a new record version.
+//!
+//! [CloudEvents 1.0]: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
+
+use crate::observation::{MemberToken, Pseudonym, ReceiptKind};
+use crate::time::Timestamp;
+use core::fmt;
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
+
+mod json;
+#[cfg(feature = "schema")]
+pub mod schema;
+
+pub use json::{CloudEvent, Extra};
+
+/// Identity of an event: the same fact has the same id after a crash, a replay or a resend.
+///
+/// First 128 bits of BLAKE3 over site, subject, type and sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EventId(pub u128);
+
+/// Identity of a visit: first 128 bits of BLAKE3 over site, pseudonym and moment first heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct VisitId(pub u128);
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Display for VisitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl VisitId {
+    /// The id of the visit that began when `device` was first heard at `first_heard`.
+    pub fn of(site: &str, device: Pseudonym, first_heard: Timestamp) -> Self {
+        Self(hash128(
+            b"visit",
+            &[site.as_bytes(), &device.0.to_be_bytes(), &first_heard.as_micros().to_be_bytes()],
+        ))
+    }
+}
+
+impl EventId {
+    /// The id of the `seq`-th fact of `kind` about `subject`.
+    pub fn of(site: &str, subject: &[u8], kind: &str, seq: u64) -> Self {
+        Self(hash128(b"event", &[site.as_bytes(), subject, kind.as_bytes(), &seq.to_be_bytes()]))
+    }
+}
+
+fn hash128(domain: &[u8], parts: &[&[u8]]) -> u128 {
+    let mut h = blake3::Hasher::new();
+    for part in core::iter::once(&domain).chain(parts) {
+        h.update(&(part.len() as u64).to_be_bytes());
+        h.update(part);
+    }
+    let bytes: [u8; 16] = h.finalize().as_bytes()[..16].try_into().expect("32 bytes hold 16");
+    u128::from_be_bytes(bytes)
+}
+
+/// How sure we are, 0…1, kept to three decimals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Confidence(#[cfg_attr(feature = "schema", schemars(range(min = 0.0, max = 1.0)))] f32);
+
+impl Confidence {
+    /// Clamped to 0…1 and rounded to three decimals; not-a-number becomes 0.
+    pub fn new(p: f32) -> Self {
+        Self(if p.is_nan() { 0.0 } else { (p.clamp(0.0, 1.0) * 1000.0).round() / 1000.0 })
+    }
+
+    /// The number.
+    pub fn get(self) -> f32 {
+        self.0
+    }
+}
+
+/// How well the device behind a visit is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Identity {
+    /// An associated client, a tag or an app: one address for the whole visit.
+    Stable,
+    /// One address, or an unbroken run of sequence numbers over several.
+    Session,
+    /// Several addresses joined by fingerprint.
+    Linked,
+}
+
+/// What may be published about a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum PrivacyMode {
+    /// Flow only, no visits.
+    Count,
+    /// Visits under a pseudonym that changes every business day.
+    Pseudonymous,
+    /// As pseudonymous; members who agreed are linked.
+    Consented,
+}
+
+/// An event: one fact, once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Same fact, same id.
+    pub id: EventId,
+    /// The site it happened at.
+    pub site: String,
+    /// When it happened.
+    pub time: Timestamp,
+    /// When we knew.
+    pub detected_at: Timestamp,
+    /// Privacy mode in force.
+    pub privacy_mode: PrivacyMode,
+    /// Short hash of configuration and site map in force.
+    pub config_version: u32,
+    /// The fact.
+    pub body: Body,
+}
+
+/// The three kinds of facts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant)] // events are few and short-lived
+pub enum Body {
+    /// Something about one visit.
+    Visit(VisitEvent),
+    /// A receipt was recorded.
+    Receipt(ReceiptRecorded),
+    /// How many people, in one place, in one interval.
+    Flow(FlowInterval),
+}
+
+/// A fact about one visit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VisitEvent {
+    /// The visit.
+    pub visit: VisitId,
+    /// 1, 2, 3… within the visit.
+    pub seq: u32,
+    /// Pseudonym of the device.
+    pub device: Pseudonym,
+    /// How well the device is known.
+    pub identity: Identity,
+    /// How sure we are of this fact.
+    pub confidence: Confidence,
+    /// What happened.
+    pub fact: VisitFact,
+}
+
+/// What can happen in a visit. Zones and floors by their ids in the site map.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum VisitFact {
+    /// 临场
+    Approached(Approached),
+    /// 路过
+    PassedBy(PassedBy),
+    /// 进场
+    Arrived(Arrived),
+    /// 爬楼
+    FloorChanged(FloorChanged),
+    /// 驻留 began
+    DwellStarted(Dwell),
+    /// 驻留 ended
+    DwellEnded(Dwell),
+    /// 提袋
+    BagCarried(BagCarried),
+    /// 离店
+    Exited(Exited),
+    /// 返回
+    Resumed(Resumed),
+    /// 合并
+    Merged(Merged),
+    /// 识别
+    Linked(Linked),
+}
+
+/// A device was first heard well at the perimeter or an entrance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Approached {
+    /// Where.
+    pub zone: String,
+}
+
+/// It approached and never came in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PassedBy {
+    /// Where it was heard.
+    pub zone: String,
+    /// When it was first heard; the event's `time` is the same moment.
+    #[serde(with = "json::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::DateTime"))]
+    pub started_at: Timestamp,
+}
+
+/// Inside is established.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Arrived {
+    /// Where it came in.
+    pub zone: String,
+    /// The floor of that zone.
+    pub floor: String,
+}
+
+/// Up or down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// To a higher level.
+    Up,
+    /// To a lower level.
+    Down,
+}
+
+/// The floor belief settled on another floor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FloorChanged {
+    /// The floor it left.
+    pub from_floor: String,
+    /// The floor it is on now.
+    pub floor: String,
+    /// Up or down.
+    pub direction: Direction,
+}
+
+/// A stay in one zone passed the threshold, or such a stay ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Dwell {
+    /// The zone.
+    pub zone: String,
+    /// Its floor.
+    pub floor: String,
+    /// The brand that trades there.
+    pub brand: Option<String>,
+    /// When the stay began.
+    #[serde(with = "json::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::DateTime"))]
+    pub started_at: Timestamp,
+    /// How long it had lasted at the event's `time`, seconds.
+    pub duration_s: f64,
+}
+
+/// A receipt is attributed to this visit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct BagCarried {
+    /// The zone of the till.
+    pub zone: String,
+    /// The floor of that zone.
+    pub floor: String,
+    /// The store that sold.
+    pub store: String,
+    /// The receipt.
+    pub receipt: ReceiptRef,
+    /// How many visits could have been the buyer.
+    pub candidates: u32,
+}
+
+/// A receipt, as named in `visit.bag_carried`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReceiptRef {
+    /// Number as printed.
+    pub number: Option<String>,
+    /// Total in minor units of the currency.
+    pub amount_minor: Option<i64>,
+    /// ISO 4217 code.
+    pub currency: Option<String>,
+}
+
+/// Why we say that a visit is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ExitReason {
+    /// Silent for longer than this device is used to be. Provisional: it may yet be resumed.
+    Absence,
+    /// Silent after it was last heard at the doors. Provisional: it may yet be resumed.
+    LeftByEntrance,
+    /// It turned out to be staff or equipment: the arrival named in `retracts` is withdrawn.
+    NotAVisitor,
+    /// The device table was full and this visit had been silent longest.
+    Evicted,
+}
+
+/// The visit ended, at the last moment inside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Exited {
+    /// Where it was last heard.
+    pub zone: String,
+    /// Why we say so.
+    pub reason: ExitReason,
+    /// From arrival to exit, seconds.
+    pub duration_s: f64,
+    /// Floors visited.
+    pub floors: Vec<String>,
+    /// Dwells.
+    pub stays: u32,
+    /// Receipts attributed.
+    pub purchases: u32,
+    /// Id of the arrival this exit withdraws (reason `not_a_visitor`).
+    pub retracts: Option<String>,
+}
+
+/// It was heard again after a provisional exit: that exit is retracted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Resumed {
+    /// Where it was heard.
+    pub zone: String,
+    /// Id of the retracted `visit.exited`.
+    pub retracts: String,
+}
+
+/// Two visits turned out to be one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Merged {
+    /// All visits that are one, the surviving one included.
+    pub merged: Vec<String>,
+    /// The visit that goes on.
+    pub into: String,
+}
+
+/// What made us say that a visit belongs to a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LinkEvidence {
+    /// A receipt attributed to the visit names the member.
+    Receipt,
+}
+
+/// The visit belongs to a member who agreed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Linked {
+    /// Keyed token of the member.
+    pub member: String,
+    /// Why we say so.
+    pub evidence: LinkEvidence,
+}
+
+/// Whose receipt it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Attribution {
+    /// The most likely buyer's visit; absent when "nobody we heard" is likelier.
+    pub visit_id: Option<String>,
+    /// Probability of that visit; of `none` where there is no visit.
+    pub confidence: Confidence,
+    /// How many visits could have been the buyer.
+    pub candidates: u32,
+    /// Probability that the buyer carried no device we heard.
+    pub none: Confidence,
+}
+
+/// A receipt, recorded once, attributed or not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReceiptRecorded {
+    /// The store that sold.
+    pub store: String,
+    /// The till.
+    pub till: String,
+    /// The zone of the till.
+    pub zone: String,
+    /// Number as printed.
+    pub number: Option<String>,
+    /// Sale, refund or void.
+    pub kind: ReceiptKind,
+    /// Total in minor units of the currency.
+    pub amount_minor: Option<i64>,
+    /// ISO 4217 code.
+    pub currency: Option<String>,
+    /// Business date of the till, days since 1970-01-01.
+    pub business_date: i32,
+    /// Token of a member who agreed (consented mode only).
+    pub member: Option<MemberToken>,
+    /// It could not be read: only store, till and time are known.
+    pub unreadable: bool,
+    /// Whose receipt it is.
+    pub attribution: Attribution,
+    /// Id of the `visit.bag_carried` this refund takes back.
+    pub retracts: Option<EventId>,
+}
+
+/// What a flow interval is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FlowScope {
+    /// The whole site.
+    Site,
+    /// One floor.
+    Floor,
+    /// One zone.
+    Zone,
+}
+
+/// A number with its interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Estimate {
+    /// Best guess.
+    pub estimate: f32,
+    /// Lower end of the 90 % interval.
+    pub low: f32,
+    /// Upper end of the 90 % interval.
+    pub high: f32,
+}
+
+/// Quantiles of the dwells that ended in the interval, seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DwellQuantiles {
+    /// How many dwells.
+    pub count: u32,
+    /// Median.
+    pub p50: f32,
+    /// 90th percentile.
+    pub p90: f32,
+}
+
+/// How a flow figure came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FlowBasis {
+    /// Devices heard, not calibrated to people: compare it with itself only.
+    Index,
+    /// Calibrated to a door counter.
+    Calibrated,
+}
+
+/// How many people, in one place, in one interval. Figures below k people are withheld.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FlowInterval {
+    /// Site, floor or zone.
+    pub scope: FlowScope,
+    /// Its id in the site map.
+    pub place: String,
+    /// Start of the interval.
+    pub from: Timestamp,
+    /// End of the interval, exclusive.
+    pub until: Timestamp,
+    /// Index or calibrated.
+    pub basis: FlowBasis,
+    /// Figures are withheld because fewer than k people stand behind them.
+    pub suppressed: bool,
+    /// People who came into the place in the interval.
+    pub footfall: Option<u32>,
+    /// People in the place at its end.
+    pub occupancy: Option<Estimate>,
+    /// Entered / (entered + passed by); site only.
+    pub capture_rate: Option<Confidence>,
+    /// Visits that bought / visits that ended; site only.
+    pub bag_rate: Option<Confidence>,
+    /// Dwells that ended.
+    pub dwell_s: Option<DwellQuantiles>,
+}
+
+impl VisitFact {
+    /// The last part of the CloudEvents type and of the topic.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Approached(_) => "approached",
+            Self::PassedBy(_) => "passed_by",
+            Self::Arrived(_) => "arrived",
+            Self::FloorChanged(_) => "floor_changed",
+            Self::DwellStarted(_) => "dwell_started",
+            Self::DwellEnded(_) => "dwell_ended",
+            Self::BagCarried(_) => "bag_carried",
+            Self::Exited(_) => "exited",
+            Self::Resumed(_) => "resumed",
+            Self::Merged(_) => "merged",
+            Self::Linked(_) => "linked",
+        }
+    }
+}
+
+impl Event {
+    /// The CloudEvents `type`: `mall.visit.arrived`, `mall.receipt.recorded`, `mall.flow.interval` …
+    pub fn event_type(&self) -> String {
+        match &self.body {
+            Body::Visit(v) => format!("mall.visit.{}", v.fact.kind()),
+            Body::Receipt(_) => "mall.receipt.recorded".into(),
+            Body::Flow(_) => "mall.flow.interval".into(),
+        }
+    }
+
+    /// The topic below the prefix: `{site}/visit/arrived`, `{site}/flow/zone/F1-Z01` …
+    pub fn topic_suffix(&self) -> String {
+        let site = &self.site;
+        match &self.body {
+            Body::Visit(v) => format!("{site}/visit/{}", v.fact.kind()),
+            Body::Receipt(_) => format!("{site}/receipt/recorded"),
+            Body::Flow(f) => format!("{site}/flow/{}/{}", f.scope.as_str(), f.place),
+        }
+    }
+
+    /// Whether a broker should keep the last one for late subscribers.
+    pub fn is_retained(&self) -> bool {
+        matches!(self.body, Body::Flow(_))
+    }
+}
+
+impl FlowScope {
+    /// The name in topics and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Site => "site",
+            Self::Floor => "floor",
+            Self::Zone => "zone",
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The JSON of an event: a CloudEvents 1.0 envelope around flat `data`.
+
+use super::*;
+
+/// Writes a [`Timestamp`] as RFC 3339 where a person reads, as µs where a machine does.
+pub(super) mod rfc3339 {
+    use crate::time::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub(in super::super) fn serialize<S: Serializer>(t: &Timestamp, s: S) -> Result<S::Ok, S::Error> {
+        if s.is_human_readable() { s.collect_str(t) } else { t.serialize(s) }
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Timestamp, D::Error> {
+        if !d.is_human_readable() {
+            return Timestamp::deserialize(d);
+        }
+        let text = String::deserialize(d)?;
+        Timestamp::parse_rfc3339(&text)
+            .ok_or_else(|| D::Error::custom(format!("not an RFC 3339 time: {text}")))
+    }
+}
+
+/// What the publisher or the offline replay adds to an event's `data`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Extra {
+    /// It is sent again, or late, after an outage.
+    pub resent: bool,
+    /// The address behind the pseudonym: offline evaluation only, never in the daemon.
+    pub addr: Option<String>,
+}
+
+/// An event as CloudEvents structured JSON; serialise it with `serde_json`.
+pub struct CloudEvent<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// What is added to its `data`.
+    pub extra: &'a Extra,
+}
+
+impl CloudEvent<'_> {
+    /// The media type of the JSON.
+    pub const CONTENT_TYPE: &'static str = "application/cloudevents+json";
+
+    /// As one line of JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("strings, numbers and maps with text keys always serialise")
+    }
+}
+
+impl Serialize for CloudEvent<'_> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let e = self.event;
+        let mut map = s.serialize_struct("CloudEvent", 8)?;
+        map.serialize_field("specversion", "1.0")?;
+        map.serialize_field("id", &e.id.to_string())?;
+        map.serialize_field("source", &format!("/mall/{}", e.site))?;
+        map.serialize_field("type", &e.event_type())?;
+        map.serialize_field("time", &e.time.to_string())?;
+        map.serialize_field("datacontenttype", "application/json")?;
+        match &e.body {
+            Body::Visit(v) => {
+                map.serialize_field("subject", &v.visit.to_string())?;
+                map.serialize_field("data", &self.visit_data(v))?;
+            }
+            Body::Receipt(r) => {
+                map.serialize_field("subject", &r.till)?;
+                map.serialize_field("data", &self.receipt_data(r))?;
+            }
+            Body::Flow(f) => {
+                map.serialize_field("subject", &f.place)?;
+                map.serialize_field("data", &self.flow_data(f))?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// `data` of a visit event: the common fields, then the fact's own.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct VisitData<F> {
+    /// The visit.
+    visit_id: String,
+    /// 1, 2, 3… within the visit: order by it.
+    seq: u32,
+    /// Pseudonym of the device.
+    device: String,
+    /// How well the device is known.
+    identity: Identity,
+    /// How sure we are of this fact.
+    confidence: Confidence,
+    #[serde(flatten)]
+    provenance: Provenance,
+    #[serde(flatten)]
+    fact: F,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    addr: Option<String>,
+}
+
+/// What every event says about itself.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct Provenance {
+    /// When we knew.
+    #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::DateTime"))]
+    detected_at: Timestamp,
+    /// Privacy mode in force.
+    privacy_mode: PrivacyMode,
+    /// Short hash of configuration and site map in force, eight hexadecimal digits.
+    config_version: String,
+    /// Sent again or late after an outage.
+    resent: bool,
+}
+
+/// `data` of `receipt.recorded`.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct ReceiptData {
+    /// The store that sold.
+    store: String,
+    /// The till.
+    till: String,
+    /// The zone of the till.
+    zone: String,
+    /// Number as printed.
+    number: Option<String>,
+    /// Sale, refund or void.
+    #[serde(rename = "type")]
+    kind: ReceiptKind,
+    /// Total in minor units of the currency.
+    amount_minor: Option<i64>,
+    /// ISO 4217 code.
+    currency: Option<String>,
+    /// Business date of the till, `YYYY-MM-DD`.
+    business_date: String,
+    /// Token of a member who agreed (consented mode only).
+    member: Option<String>,
+    /// It could not be read: only store, till and time are known.
+    unreadable: bool,
+    /// Whose receipt it is.
+    attribution: Attribution,
+    /// Id of the `visit.bag_carried` this refund takes back.
+    retracts: Option<String>,
+    #[serde(flatten)]
+    provenance: Provenance,
+}
+
+/// `data` of `flow.interval`.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct FlowData {
+    /// Site, floor or zone.
+    scope: FlowScope,
+    /// Its id in the site map.
+    id: String,
+    /// Start of the interval.
+    #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::DateTime"))]
+    from: Timestamp,
+    /// End of the interval, exclusive.
+    #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::DateTime"))]
+    until: Timestamp,
+    /// Index or calibrated.
+    basis: FlowBasis,
+    /// Figures are withheld because fewer than k people stand behind them.
+    suppressed: bool,
+    /// People who came into the place in the interval.
+    footfall: Option<u32>,
+    /// People in the place at its end.
+    occupancy: Option<Estimate>,
+    /// Entered / (entered + passed by); site only.
+    capture_rate: Option<Confidence>,
+    /// Visits that bought / visits that ended; site only.
+    bag_rate: Option<Confidence>,
+    /// Dwells that ended.
+    dwell_s: Option<DwellQuantiles>,
+    #[serde(flatten)]
+    provenance: Provenance,
+}
+
+/// `data` of any visit event.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum AnyVisitData<'a> {
+    Approached(VisitData<&'a Approached>),
+    PassedBy(VisitData<&'a PassedBy>),
+    Arrived(VisitData<&'a Arrived>),
+    FloorChanged(VisitData<&'a FloorChanged>),
+    Dwell(VisitData<&'a Dwell>),
+    BagCarried(VisitData<&'a BagCarried>),
+    Exited(VisitData<&'a Exited>),
+    Resumed(VisitData<&'a Resumed>),
+    Merged(VisitData<&'a Merged>),
+    Linked(VisitData<&'a Linked>),
+}
+
+impl CloudEvent<'_> {
+    fn provenance(&self) -> Provenance {
+        Provenance {
+            detected_at: self.event.detected_at,
+            privacy_mode: self.event.privacy_mode,
+            config_version: format!("{:08x}", self.event.config_version),
+            resent: self.extra.resent,
+        }
+    }
+
+    fn visit_data<'a>(&self, v: &'a VisitEvent) -> AnyVisitData<'a> {
+        match &v.fact {
+            VisitFact::Approached(f) => AnyVisitData::Approached(self.with_common(v, f)),
+            VisitFact::PassedBy(f) => AnyVisitData::PassedBy(self.with_common(v, f)),
+            VisitFact::Arrived(f) => AnyVisitData::Arrived(self.with_common(v, f)),
+            VisitFact::FloorChanged(f) => AnyVisitData::FloorChanged(self.with_common(v, f)),
+            VisitFact::DwellStarted(f) | VisitFact::DwellEnded(f) => {
+                AnyVisitData::Dwell(self.with_common(v, f))
+            }
+            VisitFact::BagCarried(f) => AnyVisitData::BagCarried(self.with_common(v, f)),
+            VisitFact::Exited(f) => AnyVisitData::Exited(self.with_common(v, f)),
+            VisitFact::Resumed(f) => AnyVisitData::Resumed(self.with_common(v, f)),
+            VisitFact::Merged(f) => AnyVisitData::Merged(self.with_common(v, f)),
+            VisitFact::Linked(f) => AnyVisitData::Linked(self.with_common(v, f)),
+        }
+    }
+
+    fn with_common<F>(&self, v: &VisitEvent, fact: F) -> VisitData<F> {
+        VisitData {
+            visit_id: v.visit.to_string(),
+            seq: v.seq,
+            device: v.device.to_string(),
+            identity: v.identity,
+            confidence: v.confidence,
+            provenance: self.provenance(),
+            fact,
+            addr: self.extra.addr.clone(),
+        }
+    }
+
+    fn receipt_data(&self, r: &ReceiptRecorded) -> ReceiptData {
+        let date = Timestamp::from_micros(i64::from(r.business_date) * 86_400_000_000).to_string();
+        ReceiptData {
+            store: r.store.clone(),
+            till: r.till.clone(),
+            zone: r.zone.clone(),
+            number: r.number.clone(),
+            kind: r.kind,
+            amount_minor: r.amount_minor,
+            currency: r.currency.clone(),
+            business_date: date[..10].to_owned(),
+            member: r.member.map(|m| m.to_string()),
+            unreadable: r.unreadable,
+            attribution: r.attribution.clone(),
+            retracts: r.retracts.map(|id| id.to_string()),
+            provenance: self.provenance(),
+        }
+    }
+
+    fn flow_data(&self, f: &FlowInterval) -> FlowData {
+        FlowData {
+            scope: f.scope,
+            id: f.place.clone(),
+            from: f.from,
+            until: f.until,
+            basis: f.basis,
+            suppressed: f.suppressed,
+            footfall: f.footfall,
+            occupancy: f.occupancy,
+            capture_rate: f.capture_rate,
+            bag_rate: f.bag_rate,
+            dwell_s: f.dwell_s,
+            provenance: self.provenance(),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What the engine takes in: sightings, receipts and the state of sensors, each with its capture time.
+//!
+//! No raw address reaches this module: the shell replaces it by a [`Pseudonym`] first.
+
+use crate::site::{SensorIx, TillIx};
+use crate::time::Timestamp;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// One thing a gateway observed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Observation {
+    /// A radio frame was heard.
+    Sighting(Sighting),
+    /// A till printed a receipt.
+    Receipt(Receipt),
+    /// A sensor began or ceased to hear.
+    SensorHealth(SensorHealth),
+}
+
+impl Observation {
+    /// When it was captured.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Sighting(s) => s.at,
+            Self::Receipt(r) => r.at,
+            Self::SensorHealth(h) => h.at,
+        }
+    }
+}
+
+/// One frame as one sensor heard it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// Capture time.
+    pub at: Timestamp,
+    /// Who heard it.
+    pub sensor: SensorIx,
+    /// Who was heard: the keyed pseudonym of the transmitter address.
+    pub device: Pseudonym,
+    /// Received signal strength, dBm; `None` where the radio gave none.
+    pub rssi: Option<i8>,
+    /// 802.11 sequence number, 0..4096 (IEEE 802.11-2020 §9.2.4.4.2).
+    pub seq: Option<u16>,
+    /// Hash of the ordered information elements: what model of phone this is, not which phone.
+    pub fingerprint: Option<u64>,
+    /// What kind of frame it was.
+    pub heard: Heard,
+}
+
+/// What kind of frame a sighting came from, as far as identity is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Heard {
+    /// A probe request or another frame of a phone that is not associated: its address may be short-lived.
+    Unassociated,
+    /// A frame of an associated client: its address is stable for this network.
+    Associated,
+    /// An advertisement of a phone or thing with a changing address.
+    Advertisement,
+    /// A beacon the site knows as a member's app or tag: its identity is stable.
+    Tag,
+}
+
+/// The keyed pseudonym of a transmitter address: it changes every business day and cannot be reversed
+/// without a key that is destroyed with the day.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Pseudonym(pub u128);
+
+impl fmt::Display for Pseudonym {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for Pseudonym {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pseudonym({:08x}…)", self.0 >> 96)
+    }
+}
+
+/// A member number as a keyed token; the number itself is never kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MemberToken(pub u128);
+
+impl fmt::Display for MemberToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// A receipt (小票) of a till.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// When the sale was captured.
+    pub at: Timestamp,
+    /// The till of the site map.
+    pub till: TillIx,
+    /// The store that sold.
+    pub store: String,
+    /// Receipt number as printed; `None` when it could not be read.
+    pub number: Option<String>,
+    /// Sale, refund or void.
+    pub kind: ReceiptKind,
+    /// Total in minor units of the currency (分, cents).
+    pub amount_minor: Option<i64>,
+    /// ISO 4217 code.
+    pub currency: Option<Currency>,
+    /// Token of the member who identified themselves at the till.
+    pub member: Option<MemberToken>,
+    /// The member agreed to be linked (consented mode only).
+    pub consented: bool,
+    /// For a refund or void: the number of the sale it takes back.
+    pub refers_to: Option<String>,
+    /// Business date of the till, days since 1970-01-01.
+    pub business_date: i32,
+}
+
+/// What a receipt says happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiptKind {
+    /// Goods were sold.
+    Sale,
+    /// Money was given back.
+    Refund,
+    /// A sale was cancelled at the till.
+    Void,
+}
+
+impl ReceiptKind {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sale => "sale",
+            Self::Refund => "refund",
+            Self::Void => "void",
+        }
+    }
+}
+
+/// An ISO 4217 currency code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// Three upper-case ASCII letters, or nothing.
+    pub fn new(code: &str) -> Option<Self> {
+        let b: [u8; 3] = code.as_bytes().try_into().ok()?;
+        b.iter().all(u8::is_ascii_uppercase).then_some(Self(b))
+    }
+
+    /// The code as text.
+    pub fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.0).unwrap_or("XXX")
+    }
+}
+
+/// A sensor began or ceased to hear. While it is down its silence is no evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SensorHealth {
+    /// When.
+    pub at: Timestamp,
+    /// Which.
+    pub sensor: SensorIx,
+    /// Whether it hears.
+    pub up: bool,
+}

@@ -1,0 +1,176 @@
+//! The site map: floors, zones, sensors and tills, and how zones adjoin.
+//!
+//! A [`SiteDraft`] is what somebody wrote; [`Site::build`] turns it into a [`Site`], whose references all
+//! resolve, or says everything that is wrong with it.
+
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// Index of a floor in [`Site::floors`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FloorIx(pub u16);
+/// Index of a zone in [`Site::zones`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ZoneIx(pub u16);
+/// Index of a sensor in [`Site::sensors`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SensorIx(pub u16);
+/// Index of a till in [`Site::tills`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TillIx(pub u16);
+
+/// What a zone is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ZoneKind {
+    /// Outside, in front of the doors.
+    Perimeter,
+    /// The doors.
+    Entrance,
+    /// A shop.
+    Shop,
+    /// Corridors, halls, food courts.
+    Concourse,
+    /// Stairs, lifts, escalators.
+    Vertical,
+    /// For staff only.
+    Staff,
+}
+
+impl ZoneKind {
+    /// All kinds with their names in the site map.
+    pub const NAMES: [(&'static str, Self); 6] = [
+        ("perimeter", Self::Perimeter),
+        ("entrance", Self::Entrance),
+        ("shop", Self::Shop),
+        ("concourse", Self::Concourse),
+        ("vertical", Self::Vertical),
+        ("staff", Self::Staff),
+    ];
+
+    /// Whether being here says that a visitor has come in. At the doors and in front of them it does not.
+    pub fn is_inside(self) -> bool {
+        !matches!(self, Self::Perimeter | Self::Entrance)
+    }
+}
+
+/// A floor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Floor {
+    /// Its id in the site map.
+    pub id: String,
+    /// Storeys above the ground floor; negative below.
+    pub level: i16,
+    /// What people call it.
+    pub name: Option<String>,
+}
+
+/// A zone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Zone {
+    /// Its id in the site map.
+    pub id: String,
+    /// The floor it lies on.
+    pub floor: FloorIx,
+    /// What it is for.
+    pub kind: ZoneKind,
+    /// What people call it.
+    pub name: Option<String>,
+    /// The brand that trades there.
+    pub brand: Option<String>,
+    /// Centre, metres in the floor's plan.
+    pub position: [f32; 2],
+    /// Adjoining zones, sorted; adjacency is symmetric whatever the map says.
+    pub neighbours: Vec<ZoneIx>,
+}
+
+/// A sensor: a gateway's radio or a sensor node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sensor {
+    /// Its id in the site map and in observation logs.
+    pub id: String,
+    /// The zone it hangs in.
+    pub zone: ZoneIx,
+    /// Metres in the floor's plan.
+    pub position: [f32; 2],
+    /// How much stronger this radio reports than the reference, dB.
+    pub radio_offset: f32,
+}
+
+/// A till.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Till {
+    /// Its id in the site map.
+    pub id: String,
+    /// The zone it stands in.
+    pub zone: ZoneIx,
+    /// The store it belongs to.
+    pub store: String,
+    /// The receipt feed that carries it.
+    pub feed: Option<String>,
+}
+
+/// A site map all of whose references resolve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    /// Site id, part of every topic.
+    pub id: String,
+    /// What people call it.
+    pub name: Option<String>,
+    /// IANA time zone.
+    pub timezone: String,
+    /// Minutes after local midnight at which a business day starts.
+    pub business_day_starts: u16,
+    /// Floors, by level.
+    pub floors: Vec<Floor>,
+    /// Zones, in the order of the map.
+    pub zones: Vec<Zone>,
+    /// Sensors, in the order of the map.
+    pub sensors: Vec<Sensor>,
+    /// Tills, in the order of the map.
+    pub tills: Vec<Till>,
+    sensor_by_id: HashMap<String, SensorIx>,
+    till_by_id: HashMap<String, TillIx>,
+    zone_by_id: HashMap<String, ZoneIx>,
+}
+
+impl Site {
+    /// A zone.
+    pub fn zone(&self, ix: ZoneIx) -> &Zone {
+        &self.zones[usize::from(ix.0)]
+    }
+
+    /// A floor.
+    pub fn floor(&self, ix: FloorIx) -> &Floor {
+        &self.floors[usize::from(ix.0)]
+    }
+
+    /// The floor a zone lies on.
+    pub fn floor_of(&self, zone: ZoneIx) -> FloorIx {
+        self.zone(zone).floor
+    }
+
+    /// A sensor.
+    pub fn sensor(&self, ix: SensorIx) -> &Sensor {
+        &self.sensors[usize::from(ix.0)]
+    }
+
+    /// A till.
+    pub fn till(&self, ix: TillIx) -> &Till {
+        &self.tills[usize::from(ix.0)]
+    }
+
+    /// The sensor with this id.
+    pub fn sensor_named(&self, id: &str) -> Option<SensorIx> {
+        self.sensor_by_id.get(id).copied()
+    }
+
+    /// The till with this id.
+    pub fn till_named(&self, id: &str) -> Option<TillIx> {
+        self.till_by_id.get(id).copied()
+    }
+
+    /// The zone with this id.
+    pub fn zone_named(&self, id: &str) -> Option<ZoneIx> {
+        self.zone_by_id.get(id).copied()
+    }
+}

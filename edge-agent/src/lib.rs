@@ -1,0 +1,12 @@
+//! The daemon, as a library so that its parts can be tested: `main.rs` only joins them.
+//!
+//! Data flows one way: source → observation → [`privacy`] → engine → [`store`] → [`publish`] → MQTT. Nothing
+//! flows back but acknowledgements. [`pipeline`] is the one loop that moves it.
+
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod pipeline;
+pub mod privacy;
+pub mod publish;
+pub mod store;

@@ -1,0 +1,1 @@
+//! Frames between sensor node and gateway. The link itself comes with live sensing.

@@ -1,0 +1,5 @@
+//! What a gateway hears.
+//!
+//! [`observation`] is what every source yields.
+
+pub mod observation;
