@@ -1,1 +1,3 @@
-//! Command line.
+//! The command line: one file for each command.
+
+pub mod exit;
