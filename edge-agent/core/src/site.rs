@@ -1,7 +1,20 @@
 //! The site map: floors, zones, sensors and tills, and how zones adjoin.
 //!
 //! A [`SiteDraft`] is what somebody wrote; [`Site::build`] turns it into a [`Site`], whose references all
-//! resolve, or says everything that is wrong with it.
+//! resolve, or says everything that is wrong with it. A `Site` is made nowhere else, so:
+//!
+//! - every index held by a floor, zone, sensor or till is valid in this `Site`;
+//! - `floors` ascend by level, and a larger [`FloorIx`] is never a lower floor;
+//! - adjacency is symmetric, without loops or duplicates; every list of neighbours is sorted;
+//! - ids are fit for MQTT topics and unique among their kind; all numbers are finite and of sane size.
+
+mod build;
+mod draft;
+mod review;
+mod suggest;
+
+pub use draft::{FloorDraft, Problem, SensorDraft, SiteDraft, TillDraft, ZoneDraft};
+pub use suggest::closest;
 
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -131,6 +144,7 @@ pub struct Site {
     sensor_by_id: HashMap<String, SensorIx>,
     till_by_id: HashMap<String, TillIx>,
     zone_by_id: HashMap<String, ZoneIx>,
+    floor_by_id: HashMap<String, FloorIx>,
 }
 
 impl Site {
@@ -173,4 +187,38 @@ impl Site {
     pub fn zone_named(&self, id: &str) -> Option<ZoneIx> {
         self.zone_by_id.get(id).copied()
     }
+
+    /// The floor with this id.
+    pub fn floor_named(&self, id: &str) -> Option<FloorIx> {
+        self.floor_by_id.get(id).copied()
+    }
+
+    /// The floor a sensor hangs on.
+    pub fn floor_of_sensor(&self, sensor: SensorIx) -> FloorIx {
+        self.floor_of(self.sensor(sensor).zone)
+    }
 }
+
+/// Why `id` cannot be part of an MQTT topic and of every log line, or nothing.
+///
+/// Topic levels may hold neither `/` nor the wildcards `+` and `#` (MQTT 5.0 §4.7.1), and no control
+/// characters (§1.5.4). `$` is refused at the start: brokers keep such topics for themselves (§4.7.2).
+pub fn id_problem(id: &str) -> Option<String> {
+    if id.is_empty() {
+        return Some("is empty; an id names the thing in topics and events, such as \"F1-Z03\"".into());
+    }
+    if id.chars().count() > MAX_ID_CHARS {
+        return Some(format!("is longer than {MAX_ID_CHARS} characters"));
+    }
+    if id.trim() != id {
+        return Some(format!("{id:?} begins or ends with a blank"));
+    }
+    if id.starts_with('$') {
+        return Some(format!("{id:?} begins with '$', which MQTT brokers keep for themselves"));
+    }
+    let bad = id.chars().find(|c| matches!(c, '/' | '+' | '#') || c.is_control())?;
+    Some(format!("{id:?} holds {bad:?}, which an MQTT topic level may not; use letters, digits, '-' and '_'"))
+}
+
+/// Longest id. Topics, tables and log lines hold several of them.
+pub const MAX_ID_CHARS: usize = 64;
