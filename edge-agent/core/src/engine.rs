@@ -1,21 +1,53 @@
-//! The engine's surface.
+//! The engine: observations in, events out, behind four verbs.
+//!
+//! - [`Engine::observe`] takes an observation in. It may be out of order by up to [`EngineConfig::reorder`].
+//! - [`Engine::advance`] says that it is now so late: everything older than `now - reorder` is decided, strictly in
+//!   the order of capture time. Calling it more often, or never between two observations, changes nothing.
+//! - [`Engine::next_deadline`] says when `advance` has something to do even if nothing is observed; ask again
+//!   after every `observe` and `advance`.
+//! - [`Engine::poll`] yields what came out; call it until it yields nothing.
+//!
+//! Same observations, same map, same settings: same outputs, byte for byte. [`Engine::state`] is everything the
+//! engine knows; an engine restored from it goes on as if nothing had happened.
+
+mod continuity;
+mod counts;
+mod desk;
+mod table;
+mod till;
+mod timeline;
+
+pub use counts::EngineCounts;
+pub use desk::Desk;
 
 use crate::event::{Event, PrivacyMode, VisitId};
-use crate::observation::Pseudonym;
+use crate::flow::Flow;
+use crate::identity::{Emissions, Families};
+use crate::observation::{Observation, Pseudonym};
+use crate::position::Locator;
+use crate::purchase::Purchases;
+use crate::site::{SensorIx, Site};
+use crate::time::{Span, Timestamp};
+use crate::visit::Device;
+use continuity::Doubt;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use table::Table;
 
 /// What comes out of the engine.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // few, and gone at once
 pub enum Output {
     /// A fact to publish.
     Event(Event),
     /// What must survive of a visit: to be stored in the same atomic batch as the events before it.
     Ledger(LedgerChange),
-    /// This address belongs to this device (only when asked for: offline evaluation).
+    /// This address belongs to this device (only with [`EngineConfig::links`]: offline evaluation).
     Link {
         /// Pseudonym of the address.
         address: Pseudonym,
-        /// Pseudonym of the device.
+        /// Pseudonym of the device; a later link of the same address replaces it.
         device: Pseudonym,
     },
 }
@@ -35,13 +67,241 @@ pub enum LedgerChange {
 pub struct VisitRecord {
     /// The visit.
     pub visit: VisitId,
+    /// The site map its places refer to; see [`EngineConfig::map_version`].
+    pub map_version: u32,
+    /// Its device as it was when the last event was published.
+    pub device: Device,
 }
 
 /// Settings of the engine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EngineConfig {
-    /// Privacy mode stamped on every event.
+    /// Privacy mode, stamped on every event; in [`PrivacyMode::Count`] only flow and receipts come out.
     pub privacy_mode: PrivacyMode,
-    /// Version stamped on every event.
+    /// Version of configuration and site map, stamped on every event.
     pub config_version: u32,
+    /// Version of the site map alone: state that names places is good for this map only.
+    pub map_version: u32,
+    /// Devices followed at once.
+    pub max_devices: usize,
+    /// A stay of at least this long is a dwell.
+    pub dwell_threshold: Span,
+    /// Whoever is heard for at least this long is staff or equipment.
+    pub staff_presence: Span,
+    /// How late an observation may come in.
+    pub reorder: Span,
+    /// Length of a flow interval.
+    pub flow_interval: Span,
+    /// Flow figures of fewer people than this are withheld.
+    pub k: u32,
+    /// Yield [`Output::Link`].
+    pub links: bool,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            privacy_mode: PrivacyMode::Pseudonymous,
+            config_version: 0,
+            map_version: 0,
+            max_devices: 32_768,
+            dwell_threshold: Span::from_secs(180),
+            staff_presence: Span::from_secs(4 * 3600),
+            reorder: Span::from_millis(1000),
+            flow_interval: Span::from_secs(300),
+            k: 10,
+            links: false,
+        }
+    }
+}
+
+/// What became of an observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It will be decided in its turn.
+    Accepted,
+    /// It is older than what is decided already: dropped and counted.
+    Late,
+    /// The site map has no such sensor or till: dropped and counted.
+    UnknownPlace,
+}
+
+/// The engine.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    site: Arc<Site>,
+    config: EngineConfig,
+    locator: Locator,
+    state: EngineState,
+    out: VecDeque<Output>,
+}
+
+/// Everything the engine knows, for a snapshot.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EngineState {
+    map_version: u32,
+    /// Everything up to here is decided.
+    decided: Timestamp,
+    /// Observations that wait for their turn, by capture time.
+    waiting: VecDeque<Observation>,
+    emissions: Emissions,
+    table: Table,
+    families: Families,
+    doubts: VecDeque<Doubt>,
+    purchases: Purchases,
+    flow: Flow,
+    counts: EngineCounts,
+    /// Sensors that are down.
+    down: Vec<SensorIx>,
+}
+
+/// A snapshot belongs to another site map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the snapshot was made with site map {snapshot:08x}, the site map now is {now:08x}")]
+pub struct MapChanged {
+    /// Map of the snapshot.
+    pub snapshot: u32,
+    /// Map now.
+    pub now: u32,
+}
+
+/// Observations that may wait for their turn.
+const MAX_WAITING: usize = 1 << 16;
+
+impl Engine {
+    /// An engine that has heard nothing yet.
+    pub fn new(site: Arc<Site>, config: EngineConfig) -> Self {
+        let state = EngineState {
+            map_version: config.map_version,
+            decided: Timestamp::MIN,
+            waiting: VecDeque::new(),
+            emissions: Emissions::default(),
+            table: Table::new(config.max_devices),
+            families: Families::default(),
+            doubts: VecDeque::new(),
+            purchases: Purchases::default(),
+            flow: Flow::new(&site),
+            counts: EngineCounts::default(),
+            down: Vec::new(),
+        };
+        let locator = Locator::new(&site);
+        Self { site, config, locator, state, out: VecDeque::new() }
+    }
+
+    /// An engine that goes on where `state` was taken.
+    pub fn restore(site: Arc<Site>, config: EngineConfig, state: EngineState) -> Result<Self, MapChanged> {
+        if state.map_version != config.map_version {
+            return Err(MapChanged { snapshot: state.map_version, now: config.map_version });
+        }
+        let mut engine = Self::new(site, config);
+        engine.state = state;
+        engine.state.table.rebuild_timers();
+        for sensor in &engine.state.down {
+            engine.locator.set_sensor(*sensor, false);
+        }
+        Ok(engine)
+    }
+
+    /// Takes up the visits of a ledger that are newer than what the engine knows. `deaf_until` is when it begins
+    /// to hear again: no silence before that is held against a visitor.
+    pub fn take_up(&mut self, ledger: Vec<VisitRecord>, deaf_until: Timestamp) {
+        let grace = Span::from_secs(300);
+        for mut record in ledger {
+            if record.map_version != self.config.map_version {
+                record.device.forget_places();
+            }
+            let known = self.state.table.find(record.device.name);
+            if let Some(key) = known {
+                if self
+                    .state
+                    .table
+                    .get(key)
+                    .is_some_and(|d| d.visit == record.visit && d.seq >= record.device.seq)
+                {
+                    continue;
+                }
+                self.state.table.remove(key);
+            }
+            if self.state.table.is_full() {
+                self.make_room(deaf_until);
+            }
+            record.device.due = record.device.due.max(deaf_until + grace);
+            self.state.table.insert(record.device);
+        }
+    }
+
+    /// Takes an observation in.
+    pub fn observe(&mut self, observation: Observation) -> Taken {
+        if !self.is_place_known(&observation) {
+            self.state.counts.unknown_place += 1;
+            return Taken::UnknownPlace;
+        }
+        let at = observation.at();
+        if at < self.state.decided {
+            self.state.counts.late += 1;
+            return Taken::Late;
+        }
+        self.state.counts.accepted += 1;
+        let waiting = &mut self.state.waiting;
+        if waiting.back().is_none_or(|last| last.at() <= at) {
+            waiting.push_back(observation);
+        } else {
+            let place = waiting.partition_point(|o| o.at() <= at);
+            waiting.insert(place, observation);
+        }
+        if waiting.len() > MAX_WAITING {
+            self.state.counts.reorder_overflow += 1;
+            let oldest = self.state.waiting[0].at();
+            self.decide(oldest);
+        }
+        Taken::Accepted
+    }
+
+    /// It is `now`: decides everything older than `now - reorder`.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.decide(now - self.config.reorder);
+    }
+
+    /// When [`Self::advance`] has something to do even if nothing is observed; maybe a little early.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.next_step().map(|(at, _)| at + self.config.reorder).filter(|at| *at < Timestamp::MAX)
+    }
+
+    /// What came out, in order.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// Everything the engine knows. Poll first: what came out is not part of it.
+    pub fn state(&self) -> &EngineState {
+        &self.state
+    }
+
+    /// Counters since the engine began.
+    pub fn counts(&self) -> EngineCounts {
+        self.state.counts
+    }
+
+    /// Devices followed now.
+    pub fn devices(&self) -> usize {
+        self.state.table.len()
+    }
+
+    /// Visitors inside now.
+    pub fn inside(&self) -> usize {
+        self.state.table.iter().filter(|(_, d)| d.is_inside()).count()
+    }
+
+    /// Bytes of state for each followed device, the address index and its timer included.
+    pub const fn bytes_per_device() -> usize {
+        Table::BYTES_PER_DEVICE
+    }
+
+    fn is_place_known(&self, observation: &Observation) -> bool {
+        match observation {
+            Observation::Sighting(s) => usize::from(s.sensor.0) < self.site.sensors.len(),
+            Observation::SensorHealth(h) => usize::from(h.sensor.0) < self.site.sensors.len(),
+            Observation::Receipt(r) => usize::from(r.till.0) < self.site.tills.len(),
+        }
+    }
 }

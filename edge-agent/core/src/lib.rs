@@ -10,6 +10,11 @@
 
 pub mod engine;
 pub mod event;
+pub mod flow;
+pub mod identity;
 pub mod observation;
+pub mod position;
+pub mod purchase;
 pub mod site;
 pub mod time;
+pub mod visit;

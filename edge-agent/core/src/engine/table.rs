@@ -1,0 +1,200 @@
+//! The device table: a fixed number of slots, addresses that lead to them, and one timer for each.
+//!
+//! A slot's generation tells a device from those that had the slot before. When the table is full the least
+//! valuable of a few slots goes: first those about which nothing was said, then the longest silent.
+
+use crate::observation::Pseudonym;
+use crate::time::Timestamp;
+use crate::visit::{Device, Phase};
+use core::cmp::Reverse;
+use serde::{Deserialize, Serialize};
+use std::collections::{BinaryHeap, HashMap};
+
+/// Slots looked at to find one to evict: the cost of a flood of addresses stays bounded.
+const EVICTION_SAMPLE: usize = 64;
+
+/// A device in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Key {
+    /// Its slot.
+    pub(super) slot: u32,
+    /// The generation of the slot it belongs to.
+    pub(super) generation: u32,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Slot {
+    generation: u32,
+    /// When the timer in the heap fires; `None` when there is none.
+    scheduled: Option<Timestamp>,
+    device: Option<Device>,
+}
+
+/// The table.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Table {
+    capacity: usize,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    by_address: HashMap<Pseudonym, Key>,
+    /// Where the next search for a victim begins.
+    hand: usize,
+    /// Rebuilt from the slots after a restore.
+    #[serde(skip)]
+    timers: BinaryHeap<Reverse<(Timestamp, u32)>>,
+}
+
+impl Table {
+    /// A slot, the entry of its address (with the index's load of 7/8 and a control byte), and its timer.
+    pub(super) const BYTES_PER_DEVICE: usize = size_of::<Slot>()
+        + (size_of::<(Pseudonym, Key)>() + 1) * 8 / 7
+        + size_of::<Reverse<(Timestamp, u32)>>();
+
+    /// For at most `capacity` devices.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            capacity: capacity.max(1),
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_address: HashMap::new(),
+            hand: 0,
+            timers: BinaryHeap::new(),
+        }
+    }
+
+    /// How many devices are in the table.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Whether another device needs an eviction first.
+    pub(super) fn is_full(&self) -> bool {
+        self.free.is_empty() && self.slots.len() >= self.capacity
+    }
+
+    /// The device an address leads to.
+    pub(super) fn find(&self, address: Pseudonym) -> Option<Key> {
+        self.by_address.get(&address).copied().filter(|k| self.get(*k).is_some())
+    }
+
+    /// A device.
+    pub(super) fn get(&self, key: Key) -> Option<&Device> {
+        let slot = self.slots.get(key.slot as usize)?;
+        slot.device.as_ref().filter(|_| slot.generation == key.generation)
+    }
+
+    /// A device, to change; call [`Self::reschedule`] after changing its `due`.
+    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Device> {
+        let slot = self.slots.get_mut(key.slot as usize)?;
+        slot.device.as_mut().filter(|_| slot.generation == key.generation)
+    }
+
+    /// All devices with their slots, by slot.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Device)> {
+        self.slots.iter().enumerate().filter_map(|(i, s)| Some((i as u32, s.device.as_ref()?)))
+    }
+
+    /// The key of an occupied slot.
+    pub(super) fn key_of(&self, slot: u32) -> Key {
+        Key { slot, generation: self.slots.get(slot as usize).map_or(0, |s| s.generation) }
+    }
+
+    /// Puts a device in a free slot, reachable by its name. The table must not be full.
+    pub(super) fn insert(&mut self, device: Device) -> Key {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            (self.slots.len() - 1) as u32
+        });
+        let key = self.key_of(slot);
+        self.by_address.insert(device.name, key);
+        self.slots[slot as usize].device = Some(device);
+        self.reschedule(key);
+        key
+    }
+
+    /// Takes a device out of the table.
+    pub(super) fn remove(&mut self, key: Key) -> Option<Device> {
+        let slot = self.slots.get_mut(key.slot as usize).filter(|s| s.generation == key.generation)?;
+        let device = slot.device.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.scheduled = None;
+        self.free.push(key.slot);
+        if self.by_address.get(&device.name) == Some(&key) {
+            self.by_address.remove(&device.name);
+        }
+        // Other addresses of the device lead nowhere now; they are swept when there are many.
+        if self.by_address.len() > 2 * self.capacity + 64 {
+            let slots = &self.slots;
+            self.by_address.retain(|_, k| {
+                let slot = &slots[k.slot as usize];
+                slot.generation == k.generation && slot.device.is_some()
+            });
+        }
+        Some(device)
+    }
+
+    /// Makes `address` lead to a device.
+    pub(super) fn point(&mut self, address: Pseudonym, key: Key) {
+        self.by_address.insert(address, key);
+    }
+
+    /// Sets the timer of a device to its `due`.
+    pub(super) fn reschedule(&mut self, key: Key) {
+        let Some(slot) = self.slots.get_mut(key.slot as usize) else { return };
+        let Some(device) = &slot.device else { return };
+        // A later due is found when the earlier timer fires: one timer a device, however often it is heard.
+        if slot.scheduled.is_none_or(|at| device.due < at) {
+            slot.scheduled = Some(device.due);
+            self.timers.push(Reverse((device.due, key.slot)));
+        }
+    }
+
+    /// When the next timer fires; a little early for a device that was heard since.
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        self.timers.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// The next device that is due at or before `now`.
+    pub(super) fn due(&mut self, now: Timestamp) -> Option<Key> {
+        while let Some(&Reverse((at, index))) = self.timers.peek() {
+            if at > now {
+                return None;
+            }
+            self.timers.pop();
+            let slot = &mut self.slots[index as usize];
+            if slot.scheduled != Some(at) {
+                continue;
+            }
+            slot.scheduled = None;
+            let key = Key { slot: index, generation: slot.generation };
+            match &slot.device {
+                Some(d) if d.due <= now => return Some(key),
+                Some(_) => self.reschedule(key),
+                None => {}
+            }
+        }
+        None
+    }
+
+    /// The device to give up when the table is full.
+    pub(super) fn victim(&mut self) -> Option<Key> {
+        let n = self.slots.len();
+        let worth = |d: &Device| (d.phase == Phase::Inside, d.phase == Phase::Approached, d.last_heard);
+        let sample = (0..n.min(EVICTION_SAMPLE)).map(|i| (self.hand + i) % n);
+        let worst = sample
+            .filter_map(|i| Some((worth(self.slots[i].device.as_ref()?), i)))
+            .min_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(&b.1)))?;
+        self.hand = (self.hand + EVICTION_SAMPLE) % n;
+        Some(self.key_of(worst.1 as u32))
+    }
+
+    /// Makes the timers anew; needed once after deserialising.
+    pub(super) fn rebuild_timers(&mut self) {
+        self.timers = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter_map(|(i, s)| Some(Reverse((s.scheduled?, i as u32))))
+            .collect();
+    }
+}

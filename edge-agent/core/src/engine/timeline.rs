@@ -1,0 +1,149 @@
+//! Deciding, strictly in the order of time.
+//!
+//! Five things happen on their own time: an observation has its turn, an emission closes, a device has been silent
+//! for long enough, a receipt has waited for long enough, a flow interval ends. The earliest goes first; at the
+//! same moment they go in this order.
+
+use super::desk::desk;
+use super::table::Key;
+use super::{Engine, Output};
+use crate::event::Identity;
+use crate::identity::{Closed, class_of};
+use crate::observation::{Observation, SensorHealth};
+use crate::time::Timestamp;
+use crate::visit::{self, After, Device};
+
+/// What has its turn next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    Observation,
+    Emission,
+    Device,
+    Receipt,
+    Flow,
+}
+
+impl Engine {
+    /// The next step and its time.
+    pub(super) fn next_step(&self) -> Option<(Timestamp, Step)> {
+        let s = &self.state;
+        [
+            (s.waiting.front().map(Observation::at), Step::Observation),
+            (s.emissions.next_close(), Step::Emission),
+            (s.table.next_deadline(), Step::Device),
+            (s.purchases.next_deadline(), Step::Receipt),
+            (s.flow.next_deadline(self.config.flow_interval), Step::Flow),
+        ]
+        .into_iter()
+        .filter_map(|(at, step)| Some((at?, step)))
+        .min()
+    }
+
+    /// Takes all steps up to and including `horizon`.
+    pub(super) fn decide(&mut self, horizon: Timestamp) {
+        while let Some((at, step)) = self.next_step().filter(|(at, _)| *at <= horizon) {
+            match step {
+                Step::Observation => self.take_turn(),
+                Step::Emission => self.close_emission(at),
+                Step::Device => self.device_silent(at),
+                Step::Receipt => self.receipt_due(at),
+                Step::Flow => self.close_interval(at),
+            }
+        }
+        self.state.decided = self.state.decided.max(horizon);
+    }
+
+    /// Evicts one device.
+    pub(super) fn make_room(&mut self, now: Timestamp) {
+        let Some(key) = self.state.table.victim() else { return };
+        let Some(mut device) = self.state.table.remove(key) else { return };
+        self.state.counts.evicted += 1;
+        let mut desk = desk!(self, now);
+        visit::evict(&mut device, &mut desk);
+        desk.forget(&device);
+    }
+
+    fn take_turn(&mut self) {
+        let Some(observation) = self.state.waiting.pop_front() else { return };
+        self.state.flow.observed(observation.at(), self.config.flow_interval);
+        match observation {
+            Observation::Sighting(s) => self.state.emissions.add(&s),
+            Observation::SensorHealth(SensorHealth { sensor, up, .. }) => {
+                self.state.down.retain(|s| *s != sensor);
+                if !up {
+                    self.state.down.push(sensor);
+                }
+                self.locator.set_sensor(sensor, up);
+            }
+            Observation::Receipt(r) => {
+                self.state.counts.receipts += 1;
+                let at = r.at;
+                if let Some(oldest) = self.state.purchases.add(r) {
+                    self.decide_receipt(&oldest, at);
+                }
+            }
+        }
+    }
+
+    fn close_emission(&mut self, now: Timestamp) {
+        let Some(e) = self.state.emissions.close(now) else { return };
+        self.state.counts.emissions += 1;
+        let (key, is_new) = match self.state.table.find(e.address) {
+            Some(key) => (key, false),
+            None => (self.newcomer(&e, now), true),
+        };
+        if self.config.links && is_new {
+            self.out.push_back(Output::Link { address: e.address, device: e.address });
+        }
+        let Some(d) = self.state.table.get_mut(key) else { return };
+        let seq = d.seq;
+        let gap = (!is_new).then(|| e.at.since(d.last_heard));
+        d.belief = self.locator.update(gap.map(|g| (&d.belief, g)), &e.sensors);
+        if class_of(e.heard) == Identity::Stable {
+            d.identity = Identity::Stable;
+        }
+        let mut desk = desk!(self, now);
+        visit::heard(d, e.at, gap, &mut desk);
+        if d.seq != seq {
+            desk.keep(d);
+        }
+        self.state.table.reschedule(key);
+        self.listen(key, &e, is_new, now);
+    }
+
+    fn newcomer(&mut self, e: &Closed, now: Timestamp) -> Key {
+        if self.state.table.is_full() {
+            self.make_room(now);
+        }
+        self.state.counts.devices += 1;
+        self.state.table.insert(Device::new(&self.site.id, e.address, class_of(e.heard), e.at))
+    }
+
+    fn device_silent(&mut self, now: Timestamp) {
+        let Some(key) = self.state.table.due(now) else { return };
+        let mut desk = desk!(self, now);
+        let Some(d) = self.state.table.get_mut(key) else { return };
+        let seq = d.seq;
+        match visit::silent(d, &mut desk) {
+            After::Keep => {
+                if d.seq != seq {
+                    desk.keep(d);
+                }
+                self.state.table.reschedule(key);
+            }
+            After::Forget => {
+                desk.forget(d);
+                self.state.table.remove(key);
+            }
+        }
+    }
+
+    fn close_interval(&mut self, now: Timestamp) {
+        let devices = self.state.table.iter().map(|(_, d)| d);
+        let all = self.state.flow.close(&self.site, self.config.flow_interval, self.config.k, devices);
+        let mut desk = desk!(self, now);
+        for interval in all {
+            desk.publish_flow(interval);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Emissions: what several sensors heard of one address at one moment.
+//!
+//! All sightings of one address within [`WINDOW`] of the first are one emission; each sensor counts with its
+//! strongest RSSI. A phone's burst of probe requests over several channels is thus one piece of evidence, as it
+//! should be: its frames share the place and the bodies in the way.
+
+use crate::observation::{Heard, Pseudonym, Sighting};
+use crate::site::SensorIx;
+use crate::time::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, VecDeque};
+
+/// An emission is open this long.
+pub(super) const WINDOW: Span = Span::from_millis(300);
+
+/// Sensors kept for one emission: the strongest ones, which are those that say where it was.
+const SENSORS: usize = 12;
+
+/// Emissions still open, oldest first. At most as many as addresses were heard within [`WINDOW`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Emissions {
+    open: VecDeque<Open>,
+    /// Number of the oldest open emission; they are numbered as they begin.
+    first: u64,
+    by_address: HashMap<Pseudonym, u64>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Open {
+    began: Timestamp,
+    address: Pseudonym,
+    heard: Heard,
+    fingerprint: Option<u64>,
+    first_seq: Option<u16>,
+    last_seq: Option<u16>,
+    sensors: Vec<(SensorIx, Option<i8>)>,
+}
+
+/// An emission nothing more can be added to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Closed {
+    /// When its first frame was captured.
+    pub at: Timestamp,
+    /// Address that was heard.
+    pub address: Pseudonym,
+    /// The most telling kind of frame.
+    pub heard: Heard,
+    /// Hash of the information elements, where there was one.
+    pub fingerprint: Option<u64>,
+    /// Sequence number of its first frame.
+    pub first_seq: Option<u16>,
+    /// Sequence number of its last frame.
+    pub last_seq: Option<u16>,
+    /// Who heard it and how strongly, strongest first; ties by sensor.
+    pub sensors: Vec<(SensorIx, Option<i8>)>,
+}
+
+impl Emissions {
+    /// When the oldest open emission closes.
+    pub fn next_close(&self) -> Option<Timestamp> {
+        self.open.front().map(|e| e.began + WINDOW)
+    }
+
+    /// Adds a sighting to the emission of its address, or begins one. Sightings come in time order.
+    pub fn add(&mut self, s: &Sighting) {
+        let number = self.by_address.get(&s.device).copied();
+        let open = number.and_then(|n| self.open.get_mut(usize::try_from(n.checked_sub(self.first)?).ok()?));
+        if let Some(open) = open {
+            open.add(s);
+            return;
+        }
+        self.by_address.insert(s.device, self.first + self.open.len() as u64);
+        self.open.push_back(Open {
+            began: s.at,
+            address: s.device,
+            heard: s.heard,
+            fingerprint: s.fingerprint,
+            first_seq: s.seq,
+            last_seq: s.seq,
+            sensors: vec![(s.sensor, s.rssi)],
+        });
+    }
+
+    /// Takes the oldest emission if it closes at or before `now`.
+    pub fn close(&mut self, now: Timestamp) -> Option<Closed> {
+        if self.next_close()? > now {
+            return None;
+        }
+        let mut open = self.open.pop_front()?;
+        self.first += 1;
+        self.by_address.remove(&open.address);
+        open.sensors.sort_by_key(|(sensor, rssi)| (core::cmp::Reverse(*rssi), *sensor));
+        Some(Closed {
+            at: open.began,
+            address: open.address,
+            heard: open.heard,
+            fingerprint: open.fingerprint,
+            first_seq: open.first_seq,
+            last_seq: open.last_seq,
+            sensors: open.sensors,
+        })
+    }
+}
+
+impl Open {
+    fn add(&mut self, s: &Sighting) {
+        self.fingerprint = self.fingerprint.or(s.fingerprint);
+        self.first_seq = self.first_seq.or(s.seq);
+        self.last_seq = s.seq.or(self.last_seq);
+        if s.heard != Heard::Unassociated {
+            self.heard = s.heard;
+        }
+        if let Some((_, rssi)) = self.sensors.iter_mut().find(|(sensor, _)| *sensor == s.sensor) {
+            *rssi = (*rssi).max(s.rssi);
+        } else if self.sensors.len() < SENSORS {
+            self.sensors.push((s.sensor, s.rssi));
+        } else if let Some(weakest) = self.sensors.iter_mut().min_by_key(|(_, rssi)| *rssi)
+            && weakest.1 < s.rssi
+        {
+            *weakest = (s.sensor, s.rssi);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sighting(ms: i64, address: u128, sensor: u16, rssi: i8) -> Sighting {
+        Sighting {
+            at: Timestamp::from_micros(ms * 1000),
+            sensor: SensorIx(sensor),
+            device: Pseudonym(address),
+            rssi: Some(rssi),
+            seq: None,
+            fingerprint: None,
+            heard: Heard::Unassociated,
+        }
+    }
+
+    #[test]
+    fn one_frame_heard_by_three_sensors_is_one_emission_with_the_strongest_first() {
+        let mut e = Emissions::default();
+        for (ms, sensor, rssi) in [(0, 3, -80), (5, 1, -60), (9, 2, -70), (20, 3, -75)] {
+            e.add(&sighting(ms, 7, sensor, rssi));
+        }
+        assert_eq!(e.close(Timestamp::from_micros(299_999)), None);
+        let closed = e.close(Timestamp::from_micros(300_000)).unwrap();
+        assert_eq!(
+            closed.sensors,
+            [(SensorIx(1), Some(-60)), (SensorIx(2), Some(-70)), (SensorIx(3), Some(-75))]
+        );
+        assert_eq!(e.next_close(), None);
+    }
+
+    #[test]
+    fn addresses_do_not_mix_and_close_in_the_order_they_began() {
+        let mut e = Emissions::default();
+        e.add(&sighting(0, 1, 1, -60));
+        e.add(&sighting(10, 2, 1, -61));
+        e.add(&sighting(20, 1, 2, -62));
+        let far = Timestamp::from_micros(10_000_000);
+        assert_eq!(e.close(far).unwrap().sensors.len(), 2);
+        e.add(&sighting(400, 1, 5, -50));
+        assert_eq!(e.close(far).unwrap().address, Pseudonym(2));
+        assert_eq!(e.close(far).unwrap().sensors, [(SensorIx(5), Some(-50))]);
+        assert_eq!(e.close(far), None);
+    }
+}

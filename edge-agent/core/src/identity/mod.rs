@@ -1,0 +1,18 @@
+//! Who is it: sightings into emissions, addresses into devices.
+
+mod emission;
+mod family;
+
+pub use emission::{Closed, Emissions};
+pub use family::{Families, Voice};
+
+use crate::event::Identity;
+use crate::observation::Heard;
+
+/// The identity class an address of this kind gives a visit.
+pub fn class_of(heard: Heard) -> Identity {
+    match heard {
+        Heard::Associated | Heard::Tag => Identity::Stable,
+        Heard::Unassociated | Heard::Advertisement => Identity::Session,
+    }
+}
