@@ -1,1 +1,154 @@
-//! Configuration.
+//! Configuration: two TOML files, read whole, every problem reported at once.
+//!
+//! `agent.toml` says what this gateway does ([`AgentConfig`]), `site.toml` what the mall looks like
+//! ([`Site`]). [`load`] reads both and checks what one says about the other. Reading has no side effects: no
+//! file is made, no key is drawn, nothing is connected.
+//!
+//! Paths inside `agent.toml` are relative to the folder of that file. Unknown keys are errors: a key with a
+//! slip in it would otherwise be a setting silently left at its default.
+
+mod agent;
+mod reader;
+mod settings;
+mod site_map;
+
+pub use reader::Located;
+pub use settings::{
+    AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,
+    PrivacySettings, ReplaySettings, Role, SourceSettings, StoreSettings, TagMeaning, TagRule,
+};
+
+use std::fmt;
+use std::io::Read as _;
+use std::path::Path;
+use visit_core::site::Site;
+
+/// Everything that was wrong, and what deserves a second look besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors {
+    /// Must be put right.
+    pub errors: Vec<Located>,
+    /// Should be looked at.
+    pub warnings: Vec<Located>,
+}
+
+impl ConfigErrors {
+    pub(crate) fn new(mut errors: Vec<Located>, mut warnings: Vec<Located>) -> Self {
+        for list in [&mut errors, &mut warnings] {
+            list.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+        }
+        Self { errors, warnings }
+    }
+}
+
+/// One problem a line.
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, error) in self.errors.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            error.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// A file that was read and is right.
+#[derive(Clone, Debug)]
+pub struct Loaded<T> {
+    /// What it says.
+    pub value: T,
+    /// What deserves a second look.
+    pub warnings: Vec<Located>,
+    /// The file as it was written.
+    pub text: String,
+}
+
+/// The whole configuration of a gateway.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `agent.toml`.
+    pub agent: AgentConfig,
+    /// The site map it names.
+    pub site: Site,
+    /// [`AgentConfig::version`] of the two.
+    pub version: u32,
+    /// What deserves a second look in either.
+    pub warnings: Vec<Located>,
+}
+
+/// Reads `agent.toml` at `path` and the site map it names, and checks them against each other.
+pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    let agent = read_agent(path)?;
+    let site = read_site(&agent.value.site_map).map_err(|mut e| {
+        e.warnings.extend(agent.warnings.iter().cloned());
+        ConfigErrors::new(e.errors, e.warnings)
+    })?;
+    let errors = agent.value.problems_with(&site.value);
+    let warnings = [agent.warnings, site.warnings].concat();
+    if !errors.is_empty() {
+        return Err(ConfigErrors::new(errors, warnings));
+    }
+    let version = agent.value.version(&site.text);
+    Ok(Config { agent: agent.value, site: site.value, version, warnings })
+}
+
+/// Reads a site map.
+pub fn read_site(path: &Path) -> Result<Loaded<Site>, ConfigErrors> {
+    site_map::parse(&path.display().to_string(), &read_text(path, "the site map")?)
+}
+
+/// As [`read_site`], from text; `name` stands for the file in messages.
+pub fn parse_site(name: &str, text: &str) -> Result<Loaded<Site>, ConfigErrors> {
+    site_map::parse(name, text)
+}
+
+/// Reads `agent.toml`. What it says about the site map is checked by [`AgentConfig::problems_with`].
+pub fn read_agent(path: &Path) -> Result<Loaded<AgentConfig>, ConfigErrors> {
+    let text = read_text(path, "the configuration")?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    agent::parse(&path.display().to_string(), &text, folder)
+}
+
+/// As [`read_agent`], from text; relative paths start at `folder`.
+pub fn parse_agent(name: &str, text: &str, folder: &Path) -> Result<Loaded<AgentConfig>, ConfigErrors> {
+    agent::parse(name, text, folder)
+}
+
+/// Every key the configuration may hold, such as `mqtt.tls.ca`: what the documentation has to describe.
+pub fn agent_keys() -> Vec<String> {
+    agent::keys().into_iter().collect()
+}
+
+/// Every key the site map may hold, such as `zone.floor`.
+pub fn site_keys() -> Vec<String> {
+    site_map::keys().into_iter().collect()
+}
+
+fn read_text(path: &Path, what: &str) -> Result<String, ConfigErrors> {
+    let fail = |message: String| {
+        let file = path.display().to_string();
+        ConfigErrors::from(vec![Located { file, line: None, path: String::new(), message }])
+    };
+    let file = std::fs::File::open(path).map_err(|e| fail(format!("cannot open {what}: {e}")))?;
+    let mut bytes = Vec::new();
+    let read = file.take(MAX_FILE + 1).read_to_end(&mut bytes);
+    read.map_err(|e| fail(format!("cannot read {what}: {e}")))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(fail(format!("is larger than {} MiB; is this {what}?", MAX_FILE >> 20)));
+    }
+    String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        let line = 1 + e.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
+        fail(format!("line {line} is not UTF-8; save the file as UTF-8"))
+    })
+}
+
+/// The largest mall's map has some hundred kilobytes.
+const MAX_FILE: u64 = 8 << 20;
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates
         .into_iter()
         .map(|c| (distance(&word, &lower(c)), c))
-        .filter(|&(d, c)| d * 3 <= word.len().max(c.chars().count()).max(3))
+        .filter(|&(d, c)| d * 3 <= word.len().max(c.chars().count()))
         .min()
         .map(|(_, c)| c)
 }

@@ -1,0 +1,153 @@
+//! `edge-agent check`: is everything right for `run`? Every problem at once; for each what to type next.
+//!
+//! First what the files say, then, once they can be used, what they find around them: inputs, store, keys,
+//! broker, clock. Changes nothing: no file is made and no key is drawn.
+
+mod environment;
+
+use super::exit::{Exit, Failure};
+use crate::config::{self, ConfigErrors, Located};
+use std::fmt;
+use std::io::Write as _;
+use std::path::PathBuf;
+use visit_core::site::Site;
+
+/// Checks the configuration, the site map, and what they need.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CheckArgs {
+    /// The gateway's configuration
+    #[arg(long, value_name = "FILE", default_value = "/etc/edge-agent/agent.toml")]
+    pub config: PathBuf,
+    /// Check this site map alone
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    pub site: Option<PathBuf>,
+    /// Do not call the broker
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// Prints the report to standard output. [`Exit::Config`] when anything is wrong.
+pub fn run(args: &CheckArgs) -> Result<Exit, Failure> {
+    let report = examine(args);
+    let mut out = std::io::stdout().lock();
+    // Somebody who closes the pipe has seen enough.
+    let _ = write!(out, "{report}").and_then(|()| out.flush());
+    Ok(report.exit())
+}
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Must be put right.
+    pub errors: Vec<Finding>,
+    /// Should be looked at.
+    pub warnings: Vec<Finding>,
+    /// What is right.
+    pub right: Vec<String>,
+}
+
+/// Something found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What, and where.
+    pub what: String,
+    /// What to type or do next.
+    pub next: Option<String>,
+}
+
+impl Report {
+    /// How the command ends.
+    pub fn exit(&self) -> Exit {
+        if self.errors.is_empty() { Exit::Ok } else { Exit::Config }
+    }
+
+    fn error(&mut self, what: impl Into<String>, next: impl Into<String>) {
+        self.errors.push(Finding { what: what.into(), next: Some(next.into()) });
+    }
+
+    fn warn(&mut self, what: impl Into<String>, next: impl Into<String>) {
+        self.warnings.push(Finding { what: what.into(), next: Some(next.into()) });
+    }
+
+    fn right(&mut self, what: impl Into<String>) {
+        self.right.push(what.into());
+    }
+
+    /// Messages of files say themselves what would be right.
+    fn add(&mut self, errors: &[Located], warnings: &[Located]) {
+        let finding = |l: &Located| Finding { what: l.to_string(), next: None };
+        self.errors.extend(errors.iter().map(finding));
+        self.warnings.extend(warnings.iter().map(finding));
+    }
+
+    fn take<T>(&mut self, read: Result<config::Loaded<T>, ConfigErrors>) -> Option<T> {
+        match read {
+            Ok(loaded) => {
+                self.add(&[], &loaded.warnings);
+                Some(loaded.value)
+            }
+            Err(e) => {
+                self.add(&e.errors, &e.warnings);
+                None
+            }
+        }
+    }
+
+    fn summary(&mut self, site: &Site) {
+        let (f, z) = (site.floors.len(), site.zones.len());
+        let (s, t) = (site.sensors.len(), site.tills.len());
+        let text =
+            format!("site {:?} ({}): floors {f}, zones {z}, sensors {s}, tills {t}", site.id, site.timezone);
+        self.right(text);
+    }
+}
+
+/// Problems first, then warnings, then what is right.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (title, findings) in [("wrong", &self.errors), ("to look at", &self.warnings)] {
+            if !findings.is_empty() {
+                writeln!(f, "{title} ({}):", findings.len())?;
+            }
+            for finding in findings {
+                writeln!(f, "  {}", finding.what)?;
+                if let Some(next) = &finding.next {
+                    writeln!(f, "    -> {next}")?;
+                }
+            }
+        }
+        if !self.right.is_empty() {
+            writeln!(f, "right ({}):", self.right.len())?;
+        }
+        self.right.iter().try_for_each(|what| writeln!(f, "  {what}"))
+    }
+}
+
+/// Everything `check` looks at, without printing.
+pub fn examine(args: &CheckArgs) -> Report {
+    let mut report = Report::default();
+    if let Some(path) = &args.site {
+        if let Some(site) = report.take(config::read_site(path)) {
+            report.summary(&site);
+        }
+        return report;
+    }
+    // Even where one file is wrong the other is read: all problems at once.
+    let Some(agent) = report.take(config::read_agent(&args.config)) else { return report };
+    let site = report.take(config::read_site(&agent.site_map));
+    if let Some(site) = &site {
+        report.add(&agent.problems_with(site), &[]);
+        report.summary(site);
+        let privacy = format!("{:?}", agent.privacy.mode).to_lowercase();
+        report.right(format!(
+            "gateway {:?}: sources {}, privacy mode {privacy}",
+            agent.gateway,
+            agent.sources.len()
+        ));
+    }
+    environment::examine(&agent, site.as_ref(), args.offline, &mut report);
+    report
+}
+
+#[cfg(test)]
+mod tests;

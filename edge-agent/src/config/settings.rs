@@ -1,0 +1,248 @@
+//! What `agent.toml` says, checked: a value that exists is a valid one.
+//!
+//! Keys, units and defaults: `docs/configuration.md`.
+
+use super::reader::{Located, Places};
+use std::path::PathBuf;
+use std::time::Duration;
+use visit_core::event::PrivacyMode;
+use visit_core::site::{Site, closest};
+
+/// The configuration of one gateway.
+#[derive(Clone, Debug)]
+pub struct AgentConfig {
+    /// The site map.
+    pub site_map: PathBuf,
+    /// Id of this gateway, part of topics.
+    pub gateway: String,
+    /// What this gateway does.
+    pub role: Role,
+    /// Where events wait.
+    pub store: StoreSettings,
+    /// What it hears; at least one.
+    pub sources: Vec<SourceSettings>,
+    /// The broker.
+    pub mqtt: MqttSettings,
+    /// Keys and modes.
+    pub privacy: PrivacySettings,
+    /// How visits are inferred.
+    pub inference: InferenceSettings,
+    /// What is logged, and how.
+    pub log: LogSettings,
+    pub(super) places: Places,
+}
+
+/// What a gateway does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Sources and inference.
+    Standalone,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// Folder of the outbox and the visit ledger.
+    pub dir: PathBuf,
+    /// Bytes events may take while the broker is away.
+    pub max_bytes: u64,
+    /// How often the engine's state is snapshot.
+    pub checkpoint: Duration,
+}
+
+/// One `[[source]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceSettings {
+    /// Recordings played back.
+    Replay(ReplaySettings),
+}
+
+/// `[[source]] kind = "replay"`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplaySettings {
+    /// Recordings, played one after the other; at least one.
+    pub paths: Vec<PathBuf>,
+    /// Times as fast as it happened; 0 = as fast as possible.
+    pub speed: f64,
+    /// Id of the sensor that captured a pcap.
+    pub sensor: Option<String>,
+}
+
+/// The version of MQTT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MqttProtocol {
+    /// MQTT 5.
+    V5,
+    /// MQTT 3.1.1.
+    V311,
+}
+
+/// `[mqtt]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MqttSettings {
+    /// Host name or address of the broker.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// MQTT 5 or 3.1.1.
+    pub protocol: MqttProtocol,
+    /// Client id; one made of site and gateway when absent.
+    pub client_id: Option<String>,
+    /// First levels of every topic, without a slash at either end.
+    pub prefix: String,
+    /// User name.
+    pub username: Option<String>,
+    /// File that holds the password; comes with a user name only.
+    pub password_file: Option<PathBuf>,
+    /// TLS; without it everything travels in the clear.
+    pub tls: Option<MqttTlsSettings>,
+    /// Ping interval of an idle connection.
+    pub keep_alive: Duration,
+    /// Events submitted and not yet acknowledged, at most.
+    pub inflight: u16,
+    /// Events a second of the backlog after an outage.
+    pub backlog_rate: u32,
+}
+
+/// `[mqtt.tls]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MqttTlsSettings {
+    /// Certificates of the authorities to trust, PEM.
+    pub ca: PathBuf,
+    /// Our certificate and its private key, PEM.
+    pub client: Option<(PathBuf, PathBuf)>,
+}
+
+/// `[privacy]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivacySettings {
+    /// What may be published about a person.
+    pub mode: PrivacyMode,
+    /// The gateway group's key file.
+    pub key_file: PathBuf,
+    /// Numbers of the members who agreed, one a line; in consented mode only.
+    pub consent_list: Option<PathBuf>,
+    /// Flow figures below this many people are suppressed.
+    pub k: u32,
+    /// Weaker frames are dropped, dBm.
+    pub rssi_floor: Option<i8>,
+    /// Ids of zones whose sensors are not listened to.
+    pub excluded_zones: Vec<String>,
+}
+
+/// `[inference]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InferenceSettings {
+    /// Devices tracked at once.
+    pub max_devices: u32,
+    /// A stay of this length is a dwell.
+    pub dwell_threshold: Duration,
+    /// Present this long: staff or equipment.
+    pub staff_presence: Duration,
+    /// How late an observation may come and still be put in order.
+    pub reorder: Duration,
+    /// iBeacons the site knows.
+    pub tags: Vec<TagRule>,
+}
+
+/// One `[[inference.tags]]`: what an iBeacon of this proximity UUID is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TagRule {
+    /// Proximity UUID.
+    pub uuid: [u8; 16],
+    /// Who carries it.
+    pub means: TagMeaning,
+}
+
+/// Who or what carries a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagMeaning {
+    /// A member: the mall's app, or a badge.
+    Member,
+    /// Somebody who works here; not a visitor.
+    Staff,
+    /// A thing; not a visitor.
+    Asset,
+}
+
+/// `[log]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Text or JSON.
+    pub format: LogFormat,
+    /// The least important level that is logged.
+    pub level: tracing::Level,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl AgentConfig {
+    /// What this configuration says about `site` that is not so.
+    pub fn problems_with(&self, site: &Site) -> Vec<Located> {
+        let mut problems = Vec::new();
+        for (i, id) in self.privacy.excluded_zones.iter().enumerate() {
+            if site.zone_named(id).is_none() {
+                let near = closest(id, site.zones.iter().map(|z| z.id.as_str()));
+                problems.push(self.unknown(&format!("privacy.excluded_zones[{i}]"), "zone", id, near));
+            }
+        }
+        for (i, source) in self.sources.iter().enumerate() {
+            let SourceSettings::Replay(replay) = source;
+            if let Some(id) = replay.sensor.as_ref().filter(|id| site.sensor_named(id).is_none()) {
+                let near = closest(id, site.sensors.iter().map(|s| s.id.as_str()));
+                problems.push(self.unknown(&format!("source[{i}].sensor"), "sensor", id, near));
+            }
+        }
+        problems
+    }
+
+    /// Short hash of what shapes events: mode, thresholds, tags, and the site map as written. Broker, paths,
+    /// names of gateways, the log and everything secret stay out, so all gateways of a site that infer alike
+    /// stamp the same version, and a new password does not change it.
+    pub fn version(&self, site_text: &str) -> u32 {
+        let (p, i) = (&self.privacy, &self.inference);
+        let mut excluded = p.excluded_zones.clone();
+        excluded.sort();
+        // Every field by its own number, so that no two configurations read alike.
+        let numbers = [
+            1, // version of this list
+            p.mode as u64,
+            u64::from(p.k),
+            p.rssi_floor.map_or(1, |r| u64::from(r.unsigned_abs()) << 1),
+            u64::from(i.max_devices),
+            i.dwell_threshold.as_secs(),
+            i.staff_presence.as_secs(),
+            i.reorder.as_millis() as u64,
+            i.tags.len() as u64,
+            excluded.len() as u64,
+        ];
+        let mut hash = blake3::Hasher::new_derive_key("edge-agent 2026-11 configuration version");
+        for n in numbers {
+            hash.update(&n.to_be_bytes());
+        }
+        for tag in &i.tags {
+            hash.update(&tag.uuid).update(&[tag.means as u8]);
+        }
+        for zone in &excluded {
+            hash.update(&(zone.len() as u64).to_be_bytes()).update(zone.as_bytes());
+        }
+        hash.update(site_text.as_bytes());
+        let [a, b, c, d, ..] = *hash.finalize().as_bytes();
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    fn unknown(&self, path: &str, kind: &str, id: &str, near: Option<&str>) -> Located {
+        let hint = match near {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("it has to be one of {}", self.site_map.display()),
+        };
+        self.places.at(path, format!("the site map has no {kind} {id:?}; {hint}"))
+    }
+}

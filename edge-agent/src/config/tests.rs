@@ -1,0 +1,237 @@
+use super::*;
+use visit_core::event::PrivacyMode;
+
+const SITE: &str = r#"
+[site]
+id = "mall"
+timezone = "Asia/Shanghai"
+
+[[floor]]
+id = "F1"
+level = 0
+
+[[zone]]
+id = "F1-Z01"
+floor = "F1"
+kind = "entrance"
+position = [0, 0.5]
+neighbours = ["F1-Z09"]
+
+[[zone]]
+id = "F1-Z09"
+floor = "F1"
+kind = "shop"
+position = [10.0, 0.5]
+neighbours = ["F1-Z01"]
+
+[[sensor]]
+id = "F1-S01"
+zone = "F1-Z01"
+"#;
+
+const AGENT: &str = r#"
+gateway = "gw-01"
+site_map = "site.toml"
+
+[mqtt]
+host = "broker.example"
+
+[[source]]
+kind = "replay"
+paths = ["day.jsonl.gz"]
+"#;
+
+fn site_errors(text: &str) -> Vec<String> {
+    parse_site("site.toml", text)
+        .expect_err("must be refused")
+        .errors
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+fn agent(text: &str) -> Result<Loaded<AgentConfig>, ConfigErrors> {
+    parse_agent("agent.toml", text, Path::new("/etc/edge-agent"))
+}
+
+fn agent_errors(text: &str) -> Vec<String> {
+    agent(text).expect_err("must be refused").errors.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_sound_map_loads_without_warnings() {
+    let loaded = parse_site("site.toml", SITE).unwrap();
+    assert_eq!(loaded.warnings, []);
+    assert_eq!(loaded.value.zones.len(), 2);
+    assert_eq!(loaded.value.zones[0].position, [0.0, 0.5]);
+}
+
+#[test]
+fn every_problem_of_a_map_is_reported_with_its_line() {
+    let text = SITE
+        .replace("neighbours = [\"F1-Z09\"]", "neighbours = [\"F1-Z9\"]")
+        .replace("Asia/Shanghai", "Asia/Shangai")
+        .replace("level = 0", "level = \"ground\"")
+        .replace("position = [10.0, 0.5]", "positon = [10.0, 0.5]")
+        .replace("zone = \"F1-Z01\"", "zone = 7");
+    assert_eq!(
+        site_errors(&text),
+        [
+            "site.toml:4: site.timezone: no time zone \"Asia/Shangai\"; did you mean \"Asia/Shanghai\"?",
+            "site.toml:8: floor[0].level: expected a whole number such as 0, found a string",
+            "site.toml:15: zone[0].neighbours[0]: no zone \"F1-Z9\"; did you mean \"F1-Z09\"?",
+            "site.toml:17: zone[1].position: is missing; write position = [12.5, 30.0]",
+            "site.toml:21: zone[1].positon: unknown key; did you mean \"position\"?",
+            "site.toml:26: sensor[0].zone: expected a string such as \"F1-Z01\", found a whole number",
+        ]
+    );
+}
+
+#[test]
+fn syntax_errors_are_all_reported_with_their_lines() {
+    let found = site_errors("[site]\nid = \nname = \"x\"\ntimezone = 'a\n[[floor]\n");
+    assert!(found.len() >= 2, "{found:?}");
+    assert!(found[0].starts_with("site.toml:2: not TOML: "), "{found:?}");
+    assert!(found.iter().any(|e| e.starts_with("site.toml:4: ")), "{found:?}");
+}
+
+#[test]
+fn a_key_given_twice_is_an_error() {
+    let found = site_errors(&SITE.replace("level = 0", "level = 0\nlevel = 1"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("site.toml:9: not TOML: duplicate"), "{found:?}");
+}
+
+#[test]
+fn hostile_documents_are_refused_and_nothing_panics() {
+    for text in
+        ["", "\u{0}", "site = 1\nfloor = 2\nzone = [3]\nsensor = {}\ntill = \"x\"", "[[[[", "a.b.c.d = 1"]
+    {
+        assert!(!site_errors(text).is_empty());
+        assert!(!agent_errors(text).is_empty());
+    }
+    let deep = format!("site = {}", "[".repeat(100_000));
+    assert!(!site_errors(&deep).is_empty());
+}
+
+#[test]
+fn the_smallest_configuration_gets_the_documented_defaults() {
+    let loaded = agent(AGENT).unwrap();
+    assert_eq!(loaded.warnings, []);
+    let a = loaded.value;
+    assert_eq!(a.site_map, Path::new("/etc/edge-agent/site.toml"));
+    assert_eq!(a.store.dir, Path::new("/var/lib/edge-agent/store"));
+    assert_eq!(a.privacy.key_file, Path::new("/var/lib/edge-agent/privacy.key"));
+    assert_eq!((a.privacy.mode, a.privacy.k, a.privacy.rssi_floor), (PrivacyMode::Pseudonymous, 10, None));
+    assert_eq!((a.mqtt.port, a.mqtt.prefix.as_str(), a.mqtt.inflight), (1883, "mall/v1", 100));
+    assert_eq!((a.inference.max_devices, a.inference.dwell_threshold.as_secs()), (32_768, 180));
+    assert_eq!((a.inference.staff_presence.as_secs(), a.inference.reorder.as_millis()), (4 * 3600, 1000));
+    assert_eq!((a.store.checkpoint.as_secs(), a.log.level), (300, tracing::Level::INFO));
+    let SourceSettings::Replay(replay) = &a.sources[0];
+    assert_eq!((replay.speed, &*replay.paths), (1.0, &["/etc/edge-agent/day.jsonl.gz".into()][..]));
+}
+
+#[test]
+fn every_problem_of_a_configuration_is_reported_at_once() {
+    let text = r#"
+gateway = "gw/01"
+rol = "standalone"
+
+[store]
+max_bytes = 5
+
+[mqtt]
+port = 70000
+protocol = "4"
+prefix = "mall//v1"
+password_file = "pw"
+keep_alive_s = 1
+
+[mqtt.tls]
+cert = "a.pem"
+
+[privacy]
+mode = "consentd"
+rssi_floor = 90
+
+[[source]]
+kind = "wifi"
+
+[[source]]
+kind = "replay"
+speed = -1
+
+[[inference.tags]]
+uuid = "f7826da6"
+means = "robot"
+"#;
+    assert_eq!(
+        agent_errors(text),
+        [
+            "agent.toml:2: gateway: \"gw/01\" holds '/', which an MQTT topic level may not; use letters, digits, '-' and '_'",
+            "agent.toml:3: rol: unknown key; did you mean \"role\"?",
+            "agent.toml:6: store.max_bytes: 5 is out of range; expected 1048576…1099511627776, such as 536870912",
+            "agent.toml:8: mqtt.host: is missing; write host = \"broker.example\"",
+            "agent.toml:9: mqtt.port: 70000 is out of range; expected 1…65535, such as 8883",
+            "agent.toml:10: mqtt.protocol: \"4\" is not known; expected \"5\" or \"3.1.1\"",
+            "agent.toml:11: mqtt.prefix: \"mall//v1\" is no prefix of a topic: the level \"\" is empty or holds + or #",
+            "agent.toml:12: mqtt.password_file: a password needs a user name; write username = \"gw-01\" too",
+            "agent.toml:13: mqtt.keep_alive_s: 1 is out of range; expected 5…65535, such as 30",
+            "agent.toml:15: mqtt.tls.ca: is missing; write ca = \"/etc/edge-agent/ca.pem\"",
+            "agent.toml:16: mqtt.tls.cert: comes with key: a client certificate and its private key go together",
+            "agent.toml:19: privacy.mode: \"consentd\" is not known; did you mean \"consented\"?",
+            "agent.toml:20: privacy.rssi_floor: 90 is out of range; expected -120…-1, such as -90",
+            "agent.toml:23: source[0].kind: \"wifi\" is not known; expected \"replay\"",
+            "agent.toml:25: source[1].paths: is missing; write paths = [\"day.jsonl.gz\"]",
+            "agent.toml:27: source[1].speed: -1 is out of range; expected 0…1000000, such as 1.0 (0 = as fast as possible)",
+            "agent.toml:30: inference.tags[0].uuid: \"f7826da6\" is no UUID; write it as \"f7826da6-4fa2-4e98-8024-bc5b71e0893e\"",
+            "agent.toml:31: inference.tags[0].means: \"robot\" is not known; expected \"member\" or \"staff\" or \"asset\"",
+        ]
+    );
+}
+
+#[test]
+fn roles_to_come_are_refused_in_so_many_words() {
+    let found = agent_errors(&format!("role = \"sensor\"\n{AGENT}"));
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("agent.toml:1: role: is not supported yet; write role = \"standalone\""));
+}
+
+#[test]
+fn consented_mode_without_a_list_is_an_error_and_a_list_without_the_mode_a_warning() {
+    let found = agent_errors(&format!("{AGENT}\n[privacy]\nmode = \"consented\""));
+    assert!(
+        found.len() == 1 && found[0].starts_with("agent.toml:12: privacy.consent_list: is missing"),
+        "{found:?}"
+    );
+    let loaded = agent(&format!("{AGENT}\n[privacy]\nconsent_list = \"c\"")).unwrap();
+    assert_eq!(loaded.warnings.len(), 1);
+    assert_eq!(loaded.warnings[0].path, "privacy.consent_list");
+}
+
+#[test]
+fn what_the_configuration_says_about_the_map_is_checked() {
+    let site = parse_site("site.toml", SITE).unwrap().value;
+    let text = format!("{AGENT}sensor = \"F1-S1\"\n[privacy]\nexcluded_zones = [\"F1-Z09\", \"toilets\"]");
+    let found: Vec<_> =
+        agent(&text).unwrap().value.problems_with(&site).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "agent.toml:13: privacy.excluded_zones[1]: the site map has no zone \"toilets\"; it has to be one of /etc/edge-agent/site.toml",
+            "agent.toml:11: source[0].sensor: the site map has no sensor \"F1-S1\"; did you mean \"F1-S01\"?",
+        ]
+    );
+}
+
+#[test]
+fn the_version_follows_what_shapes_events_and_nothing_else() {
+    let version = |extra: &str, site: &str| agent(&format!("{AGENT}\n{extra}")).unwrap().value.version(site);
+    let plain = version("", SITE);
+    assert_eq!(plain, version("[log]\nlevel = \"debug\"", SITE));
+    assert_eq!(plain, version("[store]\ndir = \"elsewhere\"", SITE));
+    assert_ne!(plain, version("[privacy]\nk = 11", SITE));
+    assert_ne!(plain, version("[privacy]\nrssi_floor = -90", SITE));
+    assert_ne!(plain, version("[inference]\ndwell_threshold_s = 181", SITE));
+    assert_ne!(plain, version("", &SITE.replace("0.5", "0.6")));
+}
