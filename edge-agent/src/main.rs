@@ -1,1 +1,5 @@
-fn main() {}
+//! `edge-agent`: see `edge-agent --help`.
+
+fn main() -> std::process::ExitCode {
+    edge_agent::cli::main()
+}

@@ -1,1 +1,258 @@
-//! The one loop.
+//! The one loop: source → privacy → engine → store, and the only reader of the clock.
+//!
+//! Time is the source's. A live source runs on the wall clock; a recording runs on its own, paced by
+//! [`Pace`]. What the engine says is committed in batches: at once when there is nothing else to do, else when
+//! [`BATCH`] events or [`LINGER`] have come together, so that a fast replay shares its flushes and a live event
+//! waits for none.
+//!
+//! A source that can rewind is resumed exactly: every checkpoint holds the engine's whole state with the source's
+//! position, and after a crash both go on from there. Events that were already committed come out again with the
+//! same ids and are recognised by the store.
+
+mod clock;
+mod engine_room;
+mod input;
+
+pub use clock::Pace;
+pub use engine_room::EngineRoom;
+pub use input::Input;
+
+use crate::privacy::Privacy;
+use crate::store::{Batch, Checkpoint, Committed, Recovered, Store, StoreError};
+use clock::Clock;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use visit_core::time::{Span, Timestamp};
+
+/// Events that are committed together at most.
+const BATCH: usize = 256;
+/// An event waits at most this long for others while observations keep coming.
+const LINGER: Duration = Duration::from_millis(20);
+/// Waits between attempts to commit when the disk is full, growing up to the last.
+const RETRY: [Duration; 4] =
+    [Duration::from_millis(100), Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
+/// How often health is reported, and the key and clock are looked after.
+const HOUSEKEEPING: Duration = Duration::from_secs(10);
+/// Observations taken in before other tasks get a turn.
+const BURST: usize = 512;
+
+/// How the pipeline is set up.
+pub struct Pipeline {
+    /// What is heard.
+    pub input: Input,
+    /// Addresses to pseudonyms.
+    pub privacy: Privacy,
+    /// The engine with its batch.
+    pub room: EngineRoom,
+    /// Where events are kept.
+    pub store: Store,
+    /// How fast a recording is played.
+    pub pace: Pace,
+    /// Time between checkpoints, of the source's time.
+    pub checkpoint: Span,
+    /// Where health is reported.
+    pub health: watch::Sender<Value>,
+}
+
+/// What the pipeline did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PipelineReport {
+    /// The source ended by itself.
+    pub ended: bool,
+    /// Observations taken in.
+    pub observations: u64,
+    /// Records of the source that could not be used.
+    pub bad_records: u64,
+    /// Events committed.
+    pub events: u64,
+}
+
+/// Why the pipeline gave up.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The store cannot be written.
+    #[error("the store failed: {0}")]
+    Store(#[from] StoreError),
+    /// A source that should go on where it stopped cannot.
+    #[error("cannot go on where the last run stopped: {0}")]
+    Rewind(gateway::source::ReadError),
+}
+
+impl Pipeline {
+    /// Takes up what an earlier run left: its checkpoint if the source can rewind to it, else its ledger.
+    pub fn resume(&mut self, recovered: Recovered, wall: Timestamp) -> Result<(), PipelineError> {
+        if let Some(q) = &recovered.quarantined {
+            error!(moved_to = %q.path.display(), salvaged = q.salvaged, "the store was damaged: {}", q.reason);
+        }
+        let Some(checkpoint) = recovered.checkpoint.filter(|_| self.input.can_rewind()) else {
+            if !recovered.ledger.is_empty() {
+                info!(visits = recovered.ledger.len(), "taking up the visits of the ledger");
+                self.room.take_up(recovered.ledger, wall);
+            }
+            return Ok(());
+        };
+        match self.room.restore(&checkpoint.snapshot) {
+            Ok(()) => info!(position = checkpoint.position, "going on from the last checkpoint"),
+            Err(why) => {
+                warn!("the last checkpoint cannot be used, going on from the ledger: {why}");
+                self.room.take_up(recovered.ledger, wall);
+            }
+        }
+        self.input.rewind_to(checkpoint.position).map_err(PipelineError::Rewind)
+    }
+
+    /// Runs until the source ends or `cancel`; then commits what is left, with a last checkpoint.
+    pub async fn run(mut self, cancel: &CancellationToken) -> Result<PipelineReport, PipelineError> {
+        let mut report = PipelineReport::default();
+        let mut clock = Clock::new(self.pace);
+        let mut housekeeping = Instant::now();
+        let mut checkpointed: Option<Timestamp> = None;
+        let mut oldest_uncommitted: Option<Instant> = None;
+        let mut since_yield = 0;
+        let mut next = self.pull(&mut report);
+        while let Some(observation) = next.take() {
+            if cancel.is_cancelled() {
+                break;
+            }
+            let at = observation.at();
+            if let Some(wait) = clock.wait_for(at) {
+                self.commit(&mut report, None).await?;
+                oldest_uncommitted = None;
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = cancel.cancelled() => break,
+                }
+            }
+            // A refused observation is counted where it was refused.
+            if let Ok(kept) = self.privacy.observe(observation) {
+                self.room.observe(kept);
+            }
+            self.room.advance(at);
+            report.observations += 1;
+            let first = *checkpointed.get_or_insert(at);
+            if self.input.can_rewind() && at.since(first) >= self.checkpoint {
+                let checkpoint = Checkpoint { snapshot: self.room.snapshot(), position: self.input.position() };
+                self.commit(&mut report, Some(checkpoint)).await?;
+                (checkpointed, oldest_uncommitted) = (Some(at), None);
+            }
+            if self.room.events() > 0 {
+                let waiting_since = *oldest_uncommitted.get_or_insert_with(Instant::now);
+                if self.room.events() >= BATCH || waiting_since.elapsed() >= LINGER {
+                    self.commit(&mut report, None).await?;
+                    oldest_uncommitted = None;
+                }
+            }
+            if housekeeping.elapsed() >= HOUSEKEEPING {
+                self.look_after();
+                housekeeping = Instant::now();
+            }
+            since_yield += 1;
+            if since_yield >= BURST {
+                tokio::task::yield_now().await;
+                since_yield = 0;
+            }
+            next = self.pull(&mut report);
+        }
+        self.finish(report, cancel).await
+    }
+
+    /// The source ended, or we are to stop.
+    async fn finish(
+        mut self,
+        mut report: PipelineReport,
+        cancel: &CancellationToken,
+    ) -> Result<PipelineReport, PipelineError> {
+        if !cancel.is_cancelled() {
+            // A recording that is over takes its time with it: what was waited for is decided.
+            self.room.run_out();
+            report.ended = true;
+        }
+        let checkpoint = self
+            .input
+            .can_rewind()
+            .then(|| Checkpoint { snapshot: self.room.snapshot(), position: self.input.position() });
+        self.commit(&mut report, checkpoint).await?;
+        self.look_after();
+        report.bad_records = self.input.bad_records();
+        Ok(report)
+    }
+
+    /// The next observation; problems of the source are logged and counted, and it goes on.
+    fn pull(&mut self, report: &mut PipelineReport) -> Option<gateway::observation::Observation> {
+        loop {
+            match self.input.next() {
+                Ok(next) => return next,
+                Err(why) => {
+                    error!("source: {why}");
+                    report.bad_records += 1;
+                }
+            }
+        }
+    }
+
+    /// Makes everything said so far durable. A full disk is waited out: nothing is lost but time.
+    async fn commit(
+        &mut self,
+        report: &mut PipelineReport,
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<(), PipelineError> {
+        let Some(batch) = self.room.take_batch(clock::wall(), checkpoint) else { return Ok(()) };
+        let Committed { queued, .. } = persist(&self.store, batch).await?;
+        report.events += queued;
+        Ok(())
+    }
+
+    fn look_after(&mut self) {
+        if let Err(why) = self.privacy.advance(clock::wall()) {
+            error!("cannot save the key of the day, yesterday's is still on disk: {why}");
+        }
+        let stats = self.store.stats();
+        let counted = |names: &[(&'static str, u64)]| -> Value {
+            names.iter().map(|(name, n)| ((*name).to_owned(), json!(n))).collect()
+        };
+        let dropped: Vec<_> = self.privacy.dropped().collect();
+        self.health.send_replace(json!({
+            "at": clock::wall().to_string(),
+            "source": self.input.counted(),
+            "privacy_dropped": counted(&dropped),
+            "engine": counted(&self.room.counts().named()),
+            "devices": self.room.devices(),
+            "outbox": {
+                "depth": stats.depth.total(),
+                "bytes": stats.bytes,
+                "oldest_queued_at": stats.oldest_queued_at.map(|t| t.to_string()),
+                "dropped": counted(&stats.dropped.named()),
+                "dead_letters": stats.dead_letters,
+                "low_space": stats.low_space,
+            },
+            "key_saved": self.privacy.key_is_saved(),
+        }));
+    }
+}
+
+/// Commits, again and again while the disk is full.
+async fn persist(store: &Store, batch: Batch) -> Result<Committed, StoreError> {
+    let mut attempt = 0;
+    loop {
+        match store.commit(batch.clone()).await {
+            Err(StoreError::NoSpace { .. }) => {
+                let wait = RETRY[attempt.min(RETRY.len() - 1)];
+                if attempt == 0 {
+                    error!("the disk is full: events wait in memory until there is room");
+                }
+                attempt += 1;
+                tokio::time::sleep(wait).await;
+            }
+            done => {
+                if attempt > 0 {
+                    info!("the disk has room again");
+                }
+                return done;
+            }
+        }
+    }
+}

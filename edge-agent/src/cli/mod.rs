@@ -1,4 +1,73 @@
 //! The command line: one file for each command.
 
-pub mod check;
+mod check;
+#[cfg(feature = "embedded-broker")]
+mod demo;
 pub mod exit;
+mod outbox;
+mod replay;
+mod run;
+mod schema;
+
+use clap::{Parser, Subcommand};
+use exit::{Exit, Failure};
+use std::process::ExitCode;
+
+/// In-store sensing for shopping malls: hears radios and receipts, infers visits on the spot, publishes them over
+/// MQTT.
+#[derive(Parser)]
+#[command(name = "edge-agent", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the daemon.
+    Run(run::RunArgs),
+    /// Show everything on this machine, with nothing installed: a made-up mall, its own broker, a day at speed.
+    #[cfg(feature = "embedded-broker")]
+    Demo(demo::DemoArgs),
+    /// Turn recordings into events, offline and as fast as the machine can.
+    Replay(replay::ReplayArgs),
+    /// Check configuration, site map and machine: every problem at once, and what to do about it.
+    Check(check::CheckArgs),
+    /// Look into the outbox of a stopped daemon.
+    Outbox(outbox::OutboxArgs),
+    /// Print or write the JSON Schemas and the AsyncAPI document of what is published.
+    Schema(schema::SchemaArgs),
+}
+
+/// Parses the command line and runs what it asks for.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; everything else is a wrong command line.
+            let exit = if error.use_stderr() { Exit::Config } else { Exit::Ok };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let done = match cli.command {
+        Command::Run(args) => run::run(args),
+        #[cfg(feature = "embedded-broker")]
+        Command::Demo(args) => demo::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Outbox(args) => outbox::run(args),
+        Command::Schema(args) => schema::run(args),
+    };
+    finish(done)
+}
+
+fn finish(done: Result<Exit, Failure>) -> ExitCode {
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("edge-agent: {failure}");
+            failure.exit.into()
+        }
+    }
+}

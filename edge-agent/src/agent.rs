@@ -1,0 +1,101 @@
+//! The daemon put together: pipeline and publisher over one store, from signal to drained.
+
+use crate::pipeline::{Pipeline, PipelineError, PipelineReport};
+use crate::publish::{Identity, MqttConfig, Publisher, PublisherError, PublisherReport};
+use crate::store::{Store, StoreError};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// How often a drained outbox is looked for after the source has ended.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What a run did.
+#[derive(Debug)]
+pub struct AgentReport {
+    /// The pipeline's part.
+    pub pipeline: PipelineReport,
+    /// The publisher's part.
+    pub publisher: PublisherReport,
+}
+
+/// Why the agent stopped before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The pipeline failed.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// The store did not close.
+    #[error("closing the store: {0}")]
+    Close(StoreError),
+    /// The publisher could not be made.
+    #[error(transparent)]
+    Publisher(#[from] PublisherError),
+    /// A task of ours panicked.
+    #[error("the publisher died: {0}")]
+    Died(#[from] tokio::task::JoinError),
+}
+
+/// Runs until `cancel`, or until the source has ended and everything is with the broker.
+pub async fn serve(
+    pipeline: Pipeline,
+    health: watch::Receiver<Value>,
+    mqtt: MqttConfig,
+    who: Identity,
+    cancel: CancellationToken,
+) -> Result<AgentReport, AgentError> {
+    let store = pipeline.store.clone();
+    let stop_publishing = CancellationToken::new();
+    let publisher = Publisher::new(mqtt, who)?;
+    let publisher = tokio::spawn(publisher.run(store.clone(), health, stop_publishing.clone()));
+    let done = pipeline.run(&cancel).await;
+    match &done {
+        Ok(report) if report.ended => {
+            info!(events = report.events, "the source has ended; publishing what is queued");
+            drained(&store, &cancel).await;
+        }
+        Ok(_) => info!("stopping"),
+        Err(why) => warn!("stopping: {why}"),
+    }
+    stop_publishing.cancel();
+    let publisher = publisher.await?;
+    store.close().await.map_err(AgentError::Close)?;
+    Ok(AgentReport { pipeline: done?, publisher })
+}
+
+/// Waits until the broker has everything.
+async fn drained(store: &Store, cancel: &CancellationToken) {
+    while store.stats().depth.total() > 0 {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = cancel.cancelled() => return,
+        }
+    }
+}
+
+/// A token that is cancelled by ctrl-c or SIGTERM; a second signal ends the process at once.
+pub fn stop_signal() -> std::io::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let cancel = CancellationToken::new();
+    let stop = cancel.clone();
+    tokio::spawn(async move {
+        let mut signals = 0;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            signals += 1;
+            stop.cancel();
+            if signals > 1 {
+                // The store is safe at any moment: a kill at every point is tested.
+                std::process::exit(130);
+            }
+        }
+    });
+    Ok(cancel)
+}

@@ -1,0 +1,172 @@
+//! `edge-agent run`: the daemon.
+
+use super::exit::{Exit, Failure};
+use super::replay::open_failure;
+use crate::agent::{self, AgentError};
+use crate::config::{self, AgentConfig, Config, LogFormat, LogSettings, MqttProtocol, MqttSettings, SourceSettings};
+use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, PipelineError, wall_clock};
+use crate::privacy::{Privacy, PrivacyError};
+use crate::publish::{Identity, MqttConfig, Password, Protocol, TlsConfig};
+use crate::store::{OpenError, Store, StoreError, StoreOptions};
+use clap::Args;
+use gateway::names::Names;
+use gateway::source::{Replay, ReplayInput, Source};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tracing::{info, warn};
+use visit_core::engine::EngineConfig;
+use visit_core::site::Site;
+use visit_core::time::Span;
+
+/// Arguments of `run`.
+#[derive(Args)]
+pub(super) struct RunArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = "/etc/edge-agent/agent.toml")]
+    config: PathBuf,
+}
+
+/// Runs `run`.
+pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
+    let config = config::load(&args.config).map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
+    start_log(&config.agent.log);
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|e| Failure::new(Exit::Unavailable, format!("cannot start the runtime: {e}")))?;
+    runtime.block_on(daemon(config))
+}
+
+async fn daemon(config: Config) -> Result<Exit, Failure> {
+    let Config { agent, site, version, .. } = config;
+    let site = Arc::new(site);
+    let cancel =
+        agent::stop_signal().map_err(|e| Failure::new(Exit::Unavailable, format!("cannot watch for signals: {e}")))?;
+    let source = open_source(&agent, &site)?;
+    let mqtt = mqtt_config(&agent.mqtt)?;
+    let now = wall_clock();
+    let privacy =
+        Privacy::for_recording(&agent.privacy, &agent.inference.tags, &site, now).map_err(privacy_failure)?;
+    let mut options = StoreOptions::new(now);
+    options.max_bytes = agent.store.max_bytes;
+    let (store, recovered) = Store::open(&agent.store.dir, &options).map_err(|e| store_failure(&e))?;
+    let session = recovered.session;
+    let (health, health_seen) = watch::channel(Value::Null);
+    let SourceSettings::Replay(replay) = &agent.sources[0];
+    let mut pipeline = Pipeline {
+        input: Input::Source(source),
+        privacy,
+        room: EngineRoom::new(site.clone(), engine_config(&agent, &site, version)),
+        store,
+        pace: Pace::new(replay.speed).unwrap_or(Pace::AsFastAsPossible),
+        checkpoint: Span::from_micros(i64::try_from(agent.store.checkpoint.as_micros()).unwrap_or(i64::MAX)),
+        health,
+    };
+    pipeline.resume(recovered, now).map_err(|e| pipeline_failure(&e))?;
+    let who = Identity {
+        site: site.id.clone(),
+        gateway: agent.gateway.clone(),
+        session,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    info!(
+        site = site.id,
+        gateway = agent.gateway,
+        session,
+        broker = format!("{}:{}", agent.mqtt.host, agent.mqtt.port),
+        store = %agent.store.dir.display(),
+        config_version = format!("{version:08x}"),
+        "edge-agent {} is running",
+        env!("CARGO_PKG_VERSION")
+    );
+    let report = agent::serve(pipeline, health_seen, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
+    info!(
+        observations = report.pipeline.observations,
+        events = report.pipeline.events,
+        acknowledged = report.publisher.stats.acknowledged,
+        drained = report.publisher.drained,
+        "stopped"
+    );
+    Ok(if report.pipeline.bad_records > 0 { Exit::BadData } else { Exit::Ok })
+}
+
+fn open_source(agent: &AgentConfig, site: &Arc<Site>) -> Result<Source, Failure> {
+    let mut inputs = Vec::new();
+    for SourceSettings::Replay(replay) in &agent.sources {
+        let sensor = replay.sensor.as_deref().and_then(|id| site.sensor_named(id));
+        inputs.extend(replay.paths.iter().map(|path| ReplayInput { path: path.clone(), sensor, till: None }));
+    }
+    let names = Arc::new(Names::from(&**site));
+    Replay::open(inputs, names).map(Source::Replay).map_err(|e| open_failure(&e))
+}
+
+/// The engine's settings from the configuration.
+pub(super) fn engine_config(agent: &AgentConfig, site: &Site, version: u32) -> EngineConfig {
+    let span = |d: std::time::Duration| Span::from_micros(i64::try_from(d.as_micros()).unwrap_or(i64::MAX));
+    EngineConfig {
+        privacy_mode: agent.privacy.mode,
+        config_version: version,
+        map_version: site.version(),
+        max_devices: agent.inference.max_devices as usize,
+        dwell_threshold: span(agent.inference.dwell_threshold),
+        staff_presence: span(agent.inference.staff_presence),
+        reorder: span(agent.inference.reorder),
+        k: agent.privacy.k,
+        ..EngineConfig::default()
+    }
+}
+
+fn mqtt_config(settings: &MqttSettings) -> Result<MqttConfig, Failure> {
+    let password = settings.password_file.as_deref().map(Password::from_file).transpose();
+    Ok(MqttConfig {
+        host: settings.host.clone(),
+        port: settings.port,
+        protocol: match settings.protocol {
+            MqttProtocol::V5 => Protocol::Mqtt5,
+            MqttProtocol::V311 => Protocol::Mqtt311,
+        },
+        client_id: settings.client_id.clone(),
+        tls: settings.tls.as_ref().map(|tls| TlsConfig {
+            ca_file: tls.ca.clone(),
+            client_cert: tls.client.as_ref().map(|(cert, _)| cert.clone()),
+            client_key: tls.client.as_ref().map(|(_, key)| key.clone()),
+            alpn: Vec::new(),
+        }),
+        username: settings.username.clone(),
+        password: password.map_err(|e| Failure::new(Exit::Config, format!("mqtt.password_file: {e}")))?,
+        keep_alive: settings.keep_alive,
+        inflight: settings.inflight,
+        prefix: settings.prefix.clone(),
+        backlog_rate: settings.backlog_rate,
+        ..MqttConfig::default()
+    })
+}
+
+/// Logs to standard error; `RUST_LOG` overrides the configured level.
+fn start_log(settings: &LogSettings) {
+    use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::filter::LevelFilter;
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::from_level(settings.level).into())
+        .from_env_lossy();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+fn privacy_failure(e: PrivacyError) -> Failure {
+    let exit = match &e {
+        PrivacyError::Key { source, .. } | PrivacyError::Consent { source, .. }
+            if source.kind() == std::io::ErrorKind::PermissionDenied =>
+        {
+            Exit::NoPermission
+        }
+        _ => Exit::Config,
+    };
+    Failure::new(exit, e.to_string())
+}

@@ -1,0 +1,140 @@
+//! The engine and what it said since the last commit.
+
+use crate::store::{Batch, Checkpoint};
+use bincode::Options;
+use visit_core::engine::{Engine, EngineConfig, EngineCounts, EngineState, LedgerChange, Output, VisitRecord};
+use visit_core::event::{Event, PrivacyMode};
+use visit_core::observation::Observation;
+use visit_core::site::Site;
+use visit_core::time::Timestamp;
+
+/// Layout of a snapshot; one of another layout is not read.
+const SNAPSHOT_VERSION: u8 = 1;
+/// A snapshot larger than this is damaged.
+const MAX_SNAPSHOT: u64 = 64 << 20;
+
+/// The engine and its uncommitted outputs.
+pub struct EngineRoom {
+    site: std::sync::Arc<Site>,
+    config: EngineConfig,
+    engine: Engine,
+    events: Vec<Event>,
+    ledger: Vec<LedgerChange>,
+    /// Time of the newest observation.
+    now: Timestamp,
+}
+
+/// Why a snapshot cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// Made by another version of this program.
+    #[error("it has layout {0}, this version reads {SNAPSHOT_VERSION}")]
+    Version(u8),
+    /// Damaged, or of another version.
+    #[error("it does not decode: {0}")]
+    Decode(#[from] bincode::Error),
+    /// Made with another site map.
+    #[error(transparent)]
+    Map(#[from] visit_core::engine::MapChanged),
+    /// Nothing there.
+    #[error("it is empty")]
+    Empty,
+}
+
+impl EngineRoom {
+    /// An engine that has heard nothing yet.
+    pub fn new(site: std::sync::Arc<Site>, config: EngineConfig) -> Self {
+        let engine = Engine::new(site.clone(), config.clone());
+        Self { site, config, engine, events: Vec::new(), ledger: Vec::new(), now: Timestamp::MIN }
+    }
+
+    /// Goes on from a snapshot.
+    pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
+        let (version, bytes) = snapshot.split_first().ok_or(SnapshotError::Empty)?;
+        if *version != SNAPSHOT_VERSION {
+            return Err(SnapshotError::Version(*version));
+        }
+        let (now, state): (Timestamp, EngineState) = layout().deserialize(bytes)?;
+        self.engine = Engine::restore(self.site.clone(), self.config.clone(), state)?;
+        self.now = now;
+        Ok(())
+    }
+
+    /// Everything the engine knows. What it said belongs to the same commit.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let mut bytes = vec![SNAPSHOT_VERSION];
+        layout()
+            .serialize_into(&mut bytes, &(self.now, self.engine.state()))
+            .expect("plain data always encodes into memory");
+        bytes
+    }
+
+    /// Takes up visits of a ledger; see [`Engine::take_up`].
+    pub fn take_up(&mut self, ledger: Vec<VisitRecord>, deaf_until: Timestamp) {
+        self.engine.take_up(ledger, deaf_until);
+        self.drain();
+    }
+
+    /// Takes an observation in.
+    pub fn observe(&mut self, observation: Observation) {
+        self.engine.observe(observation);
+    }
+
+    /// It is `now` for the source.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        self.engine.advance(self.now);
+        self.drain();
+    }
+
+    /// Nothing more will be heard: decides everything that was waited for.
+    pub fn run_out(&mut self) {
+        while let Some(at) = self.engine.next_deadline() {
+            self.advance(at);
+        }
+    }
+
+    /// Events that wait to be committed.
+    pub fn events(&self) -> usize {
+        self.events.len()
+    }
+
+    /// What was said since the last batch, to be queued at wall time `at`; `None` when there is nothing to commit.
+    pub fn take_batch(&mut self, at: Timestamp, checkpoint: Option<Checkpoint>) -> Option<Batch> {
+        if self.events.is_empty() && self.ledger.is_empty() && checkpoint.is_none() {
+            return None;
+        }
+        // In count mode nothing about single visitors may rest on a disk, the engine's state included.
+        let checkpoint = checkpoint.filter(|_| self.config.privacy_mode != PrivacyMode::Count);
+        Some(Batch {
+            events: std::mem::take(&mut self.events),
+            ledger: std::mem::take(&mut self.ledger),
+            checkpoint,
+            at,
+        })
+    }
+
+    /// Counters of the engine.
+    pub fn counts(&self) -> EngineCounts {
+        self.engine.counts()
+    }
+
+    /// Devices followed now.
+    pub fn devices(&self) -> usize {
+        self.engine.devices()
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.engine.poll() {
+            match output {
+                Output::Event(event) => self.events.push(event),
+                Output::Ledger(change) => self.ledger.push(change),
+                Output::Link { .. } => {}
+            }
+        }
+    }
+}
+
+fn layout() -> impl Options {
+    bincode::DefaultOptions::new().with_fixint_encoding().with_limit(MAX_SNAPSHOT)
+}

@@ -1,0 +1,79 @@
+//! Where observations come from: a gateway's sources, or a generated day.
+
+use gateway::observation::Observation;
+use gateway::source::{ReadError, Source};
+use serde_json::{Value, json};
+
+/// What the pipeline listens to.
+#[allow(clippy::large_enum_variant)] // there is one
+pub enum Input {
+    /// What a gateway hears, or heard.
+    Source(Source),
+    /// Made up, for the demo.
+    Generated {
+        /// The observations, in order of time.
+        day: Box<dyn Iterator<Item = Observation> + Send>,
+        /// How many were taken.
+        taken: u64,
+    },
+}
+
+impl Input {
+    /// A generated day.
+    pub fn generated(day: impl Iterator<Item = Observation> + Send + 'static) -> Self {
+        Self::Generated { day: Box::new(day), taken: 0 }
+    }
+
+    /// The next observation; `None` at the end.
+    #[allow(clippy::should_implement_trait)] // an error is not an item
+    pub fn next(&mut self) -> Result<Option<Observation>, ReadError> {
+        match self {
+            Self::Source(source) => source.next(),
+            Self::Generated { day, taken } => {
+                *taken += 1;
+                Ok(day.next())
+            }
+        }
+    }
+
+    /// Whether it can be heard again from an earlier position.
+    pub fn can_rewind(&self) -> bool {
+        match self {
+            Self::Source(Source::Replay(_)) => true,
+            Self::Generated { .. } => false,
+        }
+    }
+
+    /// Observations taken so far.
+    pub fn position(&self) -> u64 {
+        match self {
+            Self::Source(source) => source.position(),
+            Self::Generated { taken, .. } => *taken,
+        }
+    }
+
+    /// Goes to a position it was at before.
+    pub fn rewind_to(&mut self, position: u64) -> Result<(), ReadError> {
+        match self {
+            Self::Source(source) => source.rewind_to(position),
+            Self::Generated { .. } => Ok(()),
+        }
+    }
+
+    /// Records that could not be used.
+    pub fn bad_records(&self) -> u64 {
+        match self {
+            Self::Source(source) => source.counts().bad_lines + source.counts().damaged_inputs,
+            Self::Generated { .. } => 0,
+        }
+    }
+
+    /// Counters by name.
+    pub fn counted(&self) -> Value {
+        match self {
+            Self::Source(source) => source.counts().iter().map(|(name, n)| (name.to_owned(), json!(n))).collect(),
+            Self::Generated { taken, .. } => json!({ "yielded": taken }),
+        }
+    }
+}
+
