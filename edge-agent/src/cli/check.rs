@@ -6,7 +6,7 @@
 mod environment;
 
 use super::exit::{Exit, Failure};
-use crate::config::{self, ConfigErrors, Located};
+use crate::config::{self, Located};
 use std::fmt;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -80,19 +80,6 @@ impl Report {
         self.warnings.extend(warnings.iter().map(finding));
     }
 
-    fn take<T>(&mut self, read: Result<config::Loaded<T>, ConfigErrors>) -> Option<T> {
-        match read {
-            Ok(loaded) => {
-                self.add(&[], &loaded.warnings);
-                Some(loaded.value)
-            }
-            Err(e) => {
-                self.add(&e.errors, &e.warnings);
-                None
-            }
-        }
-    }
-
     fn summary(&mut self, site: &Site) {
         let (f, z) = (site.floors.len(), site.zones.len());
         let (s, t) = (site.sensors.len(), site.tills.len());
@@ -127,25 +114,31 @@ impl fmt::Display for Report {
 pub fn examine(args: &CheckArgs) -> Report {
     let mut report = Report::default();
     if let Some(path) = &args.site {
-        if let Some(site) = report.take(config::read_site(path)) {
-            report.summary(&site);
+        match config::read_site(path) {
+            Ok(loaded) => {
+                report.add(&[], &loaded.warnings);
+                report.summary(&loaded.value);
+            }
+            Err(e) => report.add(&e.errors, &e.warnings),
         }
         return report;
     }
-    // Even where one file is wrong the other is read: all problems at once.
-    let Some(agent) = report.take(config::read_agent(&args.config)) else { return report };
-    let site = report.take(config::read_site(&agent.site_map));
-    if let Some(site) = &site {
-        report.add(&agent.problems_with(site), &[]);
+    let read = config::examine(&args.config);
+    report.add(&read.errors, &read.warnings);
+    let site = read.site.as_ref().map(|(site, _)| site);
+    if let Some(site) = site {
         report.summary(site);
+    }
+    // Of a configuration that is wrong the values stand in for others: nothing to look for.
+    if let Some(agent) = &read.agent {
         let privacy = format!("{:?}", agent.privacy.mode).to_lowercase();
         report.right(format!(
             "gateway {:?}: sources {}, privacy mode {privacy}",
             agent.gateway,
             agent.sources.len()
         ));
+        environment::examine(agent, site, args.offline, &mut report);
     }
-    environment::examine(&agent, site.as_ref(), args.offline, &mut report);
     report
 }
 

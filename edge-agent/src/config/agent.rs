@@ -1,6 +1,6 @@
 //! Reads `agent.toml`.
 
-use super::reader::{Document, Table};
+use super::reader::{Document, Located, Table};
 use super::settings::{
     AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,
     PrivacySettings, ReplaySettings, Role, SourceSettings, StoreSettings, TagMeaning, TagRule,
@@ -12,17 +12,35 @@ use std::time::Duration;
 use visit_core::event::PrivacyMode;
 use visit_core::site::id_problem;
 
+/// What was read of a configuration, right or wrong.
+pub(super) struct Read {
+    /// Nothing when it is no TOML; with errors, the values that stand in for what is wrong.
+    pub(super) agent: Option<AgentConfig>,
+    pub(super) errors: Vec<Located>,
+    pub(super) warnings: Vec<Located>,
+}
+
 /// Reads the configuration of a gateway. `file` names it in messages; relative paths start at `folder`.
-pub(super) fn parse(file: &str, text: &str, folder: &Path) -> Result<Loaded<AgentConfig>, ConfigErrors> {
-    let document = Document::parse(file, text).map_err(ConfigErrors::from)?;
+pub(super) fn read(file: &str, text: &str, folder: &Path) -> Read {
+    let document = match Document::parse(file, text) {
+        Ok(document) => document,
+        Err(errors) => return Read { agent: None, errors, warnings: Vec::new() },
+    };
     let (mut agent, doubts) = Reader { folder }.agent(&document.root());
     let (places, errors, _) = document.finish();
-    let warnings: Vec<_> = doubts.into_iter().map(|(path, message)| places.at(path, message)).collect();
-    if !errors.is_empty() {
-        return Err(ConfigErrors::new(errors, warnings));
-    }
+    let warnings = doubts.into_iter().map(|(path, message)| places.at(path, message)).collect();
     agent.places = places;
-    Ok(Loaded { value: agent, warnings, text: text.to_owned() })
+    Read { agent: Some(agent), errors, warnings }
+}
+
+/// As [`read`], where nothing wrong will do.
+pub(super) fn parse(file: &str, text: &str, folder: &Path) -> Result<Loaded<AgentConfig>, ConfigErrors> {
+    match read(file, text, folder) {
+        Read { agent: Some(value), errors, warnings } if errors.is_empty() => {
+            Ok(Loaded { value, warnings, text: text.to_owned() })
+        }
+        Read { errors, warnings, .. } => Err(ConfigErrors::new(errors, warnings)),
+    }
 }
 
 /// Every key the reader asks for, such as `mqtt.tls.ca`.

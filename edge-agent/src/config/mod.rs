@@ -82,18 +82,48 @@ pub struct Config {
 
 /// Reads `agent.toml` at `path` and the site map it names, and checks them against each other.
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
-    let agent = read_agent(path)?;
-    let site = read_site(&agent.value.site_map).map_err(|mut e| {
-        e.warnings.extend(agent.warnings.iter().cloned());
-        ConfigErrors::new(e.errors, e.warnings)
-    })?;
-    let errors = agent.value.problems_with(&site.value);
-    let warnings = [agent.warnings, site.warnings].concat();
-    if !errors.is_empty() {
-        return Err(ConfigErrors::new(errors, warnings));
+    match examine(path) {
+        Examined { agent: Some(agent), site: Some((site, text)), errors, warnings } if errors.is_empty() => {
+            let version = agent.version(&text);
+            Ok(Config { agent, site, version, warnings })
+        }
+        Examined { errors, warnings, .. } => Err(ConfigErrors::new(errors, warnings)),
     }
-    let version = agent.value.version(&site.text);
-    Ok(Config { agent: agent.value, site: site.value, version, warnings })
+}
+
+/// What two files say, as far as they are right, and everything that is wrong with either.
+pub(crate) struct Examined {
+    /// Nothing unless it is right.
+    pub(crate) agent: Option<AgentConfig>,
+    /// With its text; nothing unless it is right.
+    pub(crate) site: Option<(Site, String)>,
+    pub(crate) errors: Vec<Located>,
+    pub(crate) warnings: Vec<Located>,
+}
+
+/// As [`load`]. Where one file is wrong the other is read all the same.
+pub(crate) fn examine(path: &Path) -> Examined {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let read = match read_text(path, "the configuration") {
+        Ok(text) => agent::read(&path.display().to_string(), &text, folder),
+        Err(e) => agent::Read { agent: None, errors: e.errors, warnings: e.warnings },
+    };
+    let agent::Read { agent, mut errors, mut warnings } = read;
+    let right = errors.is_empty();
+    // Of a file that is no TOML nobody knows which site map it names.
+    let site = agent.as_ref().and_then(|agent| match read_site(&agent.site_map) {
+        Ok(site) => {
+            errors.extend(agent.problems_with(&site.value));
+            warnings.extend(site.warnings);
+            Some((site.value, site.text))
+        }
+        Err(e) => {
+            errors.extend(e.errors);
+            warnings.extend(e.warnings);
+            None
+        }
+    });
+    Examined { agent: agent.filter(|_| right), site, errors, warnings }
 }
 
 /// Reads a site map.

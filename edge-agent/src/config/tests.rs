@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use visit_core::event::PrivacyMode;
 
 const SITE: &str = r#"
@@ -234,4 +235,40 @@ fn the_version_follows_what_shapes_events_and_nothing_else() {
     assert_ne!(plain, version("[privacy]\nrssi_floor = -90", SITE));
     assert_ne!(plain, version("[inference]\ndwell_threshold_s = 181", SITE));
     assert_ne!(plain, version("", &SITE.replace("0.5", "0.6")));
+}
+
+#[test]
+fn numbers_may_be_written_in_every_way_toml_knows() {
+    let a = agent(&format!(
+        "{AGENT}speed = 2\n[store]\nmax_bytes = 0x4000_0000\n[inference]\nmax_devices = 65_536"
+    ));
+    let a = a.unwrap().value;
+    assert_eq!((a.store.max_bytes, a.inference.max_devices), (1 << 30, 65_536));
+    let SourceSettings::Replay(replay) = &a.sources[0];
+    assert_eq!(replay.speed, 2.0);
+    for speed in ["nan", "inf", "-0.1", "1e400"] {
+        assert_eq!(agent_errors(&format!("{AGENT}speed = {speed}")).len(), 1, "{speed}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_can_be_written_panics(
+        from in 0usize..600,
+        len in 0usize..40,
+        put in "[\\[\\]{}=\".,a-z0-9\n é-]{0,12}",
+    ) {
+        for text in [SITE, AGENT] {
+            let chars: Vec<char> = text.chars().collect();
+            let from = from.min(chars.len());
+            let to = (from + len).min(chars.len());
+            let changed: String = chars[..from].iter().copied().chain(put.chars()).chain(chars[to..].iter().copied()).collect();
+            if let Err(e) = parse_site("s", &changed) {
+                prop_assert!(!e.errors.is_empty());
+            }
+            if let Err(e) = agent(&changed) {
+                prop_assert!(!e.errors.is_empty());
+            }
+        }
+    }
 }

@@ -17,19 +17,23 @@
 //! Nothing here is logged with its content, and every drop is counted by its reason.
 
 mod business_day;
+mod consent;
 mod digits;
 mod keys;
+mod refusal;
 
 pub use business_day::BusinessCalendar;
+pub(crate) use consent::{member_numbers, read_consent_list};
 pub(crate) use keys::{SEED_DAY, inspect as inspect_key_file};
+pub use refusal::{Dropped, PrivacyError};
 
 use crate::config::{PrivacySettings, TagMeaning, TagRule};
 use gateway::observation::{self as raw, Frame};
 use keys::{Key, KeyFile};
 use std::collections::HashSet;
 use std::fmt;
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use visit_core::event::PrivacyMode;
 use visit_core::observation::{Heard, MemberToken, Observation, Pseudonym, Receipt, Sighting};
 use visit_core::site::Site;
@@ -51,104 +55,6 @@ pub struct Privacy {
     tags: Vec<TagRule>,
     consented: HashSet<MemberToken>,
     dropped: [u64; Dropped::ALL.len()],
-}
-
-/// Why an observation went no further.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dropped {
-    /// Weaker than `privacy.rssi_floor`.
-    RssiFloor,
-    /// There is a floor and the radio gave no strength.
-    NoRssi,
-    /// Heard in one of `privacy.excluded_zones`.
-    ExcludedZone,
-    /// From before the current business day, whose key is all there is.
-    BeforeKey,
-    /// Of a later day than the wall clock's, by more than an hour: the clock of the source is wrong.
-    AfterKey,
-    /// A tag of somebody who works here.
-    StaffTag,
-    /// A tag on a thing.
-    AssetTag,
-    /// A group address transmits nothing: the frame is forged or broken.
-    GroupAddress,
-    /// Of a sensor or till the site map does not have.
-    Unknown,
-}
-
-impl Dropped {
-    /// All reasons with their names in metrics.
-    pub const ALL: [(Self, &'static str); 9] = [
-        (Self::RssiFloor, "rssi_floor"),
-        (Self::NoRssi, "no_rssi"),
-        (Self::ExcludedZone, "excluded_zone"),
-        (Self::BeforeKey, "before_key"),
-        (Self::AfterKey, "after_key"),
-        (Self::StaffTag, "staff_tag"),
-        (Self::AssetTag, "asset_tag"),
-        (Self::GroupAddress, "group_address"),
-        (Self::Unknown, "unknown_sensor_or_till"),
-    ];
-}
-
-/// The keys or lists cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum PrivacyError {
-    /// The key file cannot be read or written.
-    #[error("key file {}: {source}", path.display())]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The key file is not what we wrote.
-    #[error(
-        "key file {} is damaged or cut short; copy it from another gateway of this group, or remove it to start \
-         with a new key (pseudonyms of today change)",
-        path.display()
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Others could read the key.
-    #[error("key file {} can be read by others (mode {mode:04o}); run: chmod 600 {}", path.display(), path.display())]
-    Permissions {
-        /// The file.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
-    /// The key is too old for the clock to be believed.
-    #[error(
-        "key file {} is {days} days behind the clock; set the clock, or, if it is right, copy the file from another \
-         gateway of this group or remove it to start with a new key",
-        path.display()
-    )]
-    Leap {
-        /// The file.
-        path: PathBuf,
-        /// How far behind.
-        days: i32,
-    },
-    /// A first key needs a date.
-    #[error("the clock is before 2025, so no key can be made for {}; set the clock, or wait for NTP", path.display())]
-    Clock {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The consent list cannot be used.
-    #[error("consent list {}: {source}", path.display())]
-    Consent {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The site's time zone is not in the database.
-    #[error("no time zone {0:?}; is the tzdata package installed?")]
-    TimeZone(String),
 }
 
 enum Keys {
@@ -423,29 +329,6 @@ pub fn public_base(site: &Site) -> [u8; 32] {
     blake3::derive_key(REPLAY_BASE, site.id.as_bytes())
 }
 
-/// Reads the file of members who agreed; the text is wiped when dropped.
-pub(crate) fn read_consent_list(path: &Path) -> io::Result<Zeroizing<String>> {
-    let file = std::fs::File::open(path)?;
-    let size = file.metadata()?.len();
-    if size > MAX_CONSENT_LIST {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("larger than {} MiB", MAX_CONSENT_LIST >> 20),
-        ));
-    }
-    let mut text = Zeroizing::new(String::with_capacity(size as usize + 1));
-    file.take(MAX_CONSENT_LIST).read_to_string(&mut text)?;
-    Ok(text)
-}
-
-/// The numbers of a consent list: one a line; blank lines and those that begin with `#` are skipped.
-pub(crate) fn member_numbers(list: &str) -> impl Iterator<Item = &str> {
-    list.trim_start_matches('\u{feff}')
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty() && !l.starts_with('#'))
-}
-
 fn calendar(site: &Site) -> Result<BusinessCalendar, PrivacyError> {
     BusinessCalendar::new(site).ok_or_else(|| PrivacyError::TimeZone(site.timezone.clone()))
 }
@@ -471,8 +354,6 @@ const TAG: u8 = 3;
 const REPLAY_BASE: &str = "edge-agent 2026-11 public base of replay keys";
 const REPLAY_DAY: &str = "edge-agent 2026-11 replay pseudonym key of a business day";
 const REPLAY_MEMBERS: &str = "edge-agent 2026-11 replay member token key";
-/// Three million members.
-const MAX_CONSENT_LIST: u64 = 64 << 20;
 
 #[cfg(test)]
 mod tests;

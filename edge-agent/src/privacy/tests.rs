@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::parse_site;
 use gateway::observation::MacAddr;
+use std::path::Path;
 use visit_core::observation::{ReceiptKind, SensorHealth};
 use visit_core::site::{SensorIx, TillIx};
 

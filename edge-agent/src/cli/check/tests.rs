@@ -85,6 +85,14 @@ fn problems_of_both_files_come_in_one_report() {
     fs::write(dir.path().join("site.toml"), SITE.replace("zone = \"door\"", "zone = \"lift\"")).unwrap();
     let report = check(dir.path(), true);
     assert!(report.errors.len() == 1 && report.errors[0].what.contains("sensor[0].zone: no zone \"lift\""));
+    let agent = fs::read_to_string(dir.path().join("agent.toml")).unwrap();
+    fs::write(dir.path().join("agent.toml"), format!("rol = 1\n{agent}")).unwrap();
+    let report = check(dir.path(), true);
+    assert!(
+        report.errors.len() == 2 && report.errors[0].what.contains("agent.toml:1: rol: unknown key"),
+        "{report}"
+    );
+    fs::write(dir.path().join("agent.toml"), agent).unwrap();
     fs::write(dir.path().join("site.toml"), SITE).unwrap();
     let report = check(dir.path(), true);
     assert!(report.errors[0].what.ends_with("no zone \"dor\"; did you mean \"door\"?"), "{report}");
