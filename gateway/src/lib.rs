@@ -1,5 +1,18 @@
 //! What a gateway hears.
 //!
-//! [`observation`] is what every source yields.
+//! Bytes come in at the bottom: captures ([`capture`]), the air, logs ([`log`]). Pure parsers take them apart:
+//! [`wifi`] (radiotap, the 802.11 header, information elements) and [`ble`] (advertising data, iBeacon). Each
+//! is a view that checks its length once and a plain `Repr` of what was understood; none panics or allocates,
+//! whatever the bytes. What comes out is an [`observation::Observation`]; what does not is counted by its
+//! reason ([`counts::Counts`]).
+//!
+//! [`source::Source`] is what the daemon pulls observations from.
 
+pub mod ble;
+pub mod capture;
+pub mod counts;
+pub mod log;
+pub mod names;
 pub mod observation;
+pub mod source;
+pub mod wifi;

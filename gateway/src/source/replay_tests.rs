@@ -1,0 +1,184 @@
+use super::*;
+use crate::capture::pcap::write;
+use crate::counts::Problem;
+use crate::observation::{Frame, MacAddr};
+use crate::wifi::{frame, radiotap};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write;
+use tempfile::TempDir;
+
+const DOOR: SensorIx = SensorIx(0);
+
+fn names() -> Arc<Names> {
+    Arc::new(Names { sensors: [("door".to_owned(), DOOR)].into(), tills: Default::default() })
+}
+
+fn line(second: i64, last: u8) -> String {
+    let at = Timestamp::from_micros(1_700_000_000_000_000 + second * 1_000_000);
+    format!(
+        "{{\"at\":\"{at}\",\"kind\":\"wifi\",\"sensor\":\"door\",\"addr\":\"02:00:00:00:00:{last:02x}\"}}\n"
+    )
+}
+
+fn pcap(frames: &[(i64, u8)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    write::header(127, &mut out);
+    for (second, last) in frames {
+        let mut data = Vec::new();
+        radiotap::Repr { rssi: Some(-40), ..Default::default() }.emit(&mut data);
+        frame::Repr {
+            kind: frame::Kind::ProbeRequest,
+            transmitter: MacAddr([2, 0, 0, 0, 0, *last]),
+            sequence: 5,
+            fragment: 0,
+            retry: false,
+            protected: false,
+            qos: false,
+            elements: Some(&[1, 1, 2]),
+        }
+        .emit(MacAddr([255; 6]), &mut data);
+        write::packet(Timestamp::from_micros(1_700_000_000_000_000 + second * 1_000_000), &data, &mut out);
+    }
+    out
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Files of one replay.
+struct Files {
+    dir: TempDir,
+    inputs: Vec<ReplayInput>,
+}
+
+impl Files {
+    fn new(files: &[(&str, &[u8])]) -> Self {
+        let dir = TempDir::new().unwrap();
+        let inputs = files
+            .iter()
+            .map(|(name, bytes)| {
+                let path = dir.path().join(name);
+                std::fs::write(&path, bytes).unwrap();
+                ReplayInput { path, sensor: Some(DOOR), till: None }
+            })
+            .collect();
+        Self { dir, inputs }
+    }
+
+    fn open(&self) -> Result<Replay, OpenError> {
+        Replay::open(self.inputs.clone(), names())
+    }
+}
+
+/// The last byte of each address that is yielded.
+fn drain(replay: &mut Replay) -> Vec<u8> {
+    let mut heard = Vec::new();
+    while let Some(o) = replay.next().unwrap() {
+        let Observation::Sighting(s) = o else { panic!("{o:?}") };
+        heard.push(s.addr.0[5]);
+    }
+    heard
+}
+
+fn said(replay: &Replay) -> Vec<String> {
+    let without_path = |p: &Problem| p.to_string().rsplit('/').next().unwrap_or_default().to_owned();
+    replay.problems().kept().iter().map(without_path).collect()
+}
+
+#[test]
+fn inputs_are_merged_by_time_and_ties_by_their_order() {
+    let log = line(1, 1) + &line(3, 3) + &line(5, 5);
+    let files = Files::new(&[("a.pcap", &pcap(&[(2, 2), (3, 30), (9, 9)])), ("b.jsonl", log.as_bytes())]);
+    let mut replay = files.open().unwrap();
+    assert_eq!(drain(&mut replay), [1, 2, 30, 3, 5, 9]);
+    assert_eq!((replay.counts().frames, replay.counts().lines, replay.counts().yielded), (3, 3, 6));
+    assert!(replay.next().unwrap().is_none());
+}
+
+#[test]
+fn the_content_tells_the_format_not_the_name() {
+    let log = line(1, 1);
+    let files = Files::new(&[("x.bin", &gzip(&pcap(&[(1, 7)]))), ("y.pcap", log.as_bytes()), ("empty", b"")]);
+    assert_eq!(drain(&mut files.open().unwrap()), [7, 1]);
+}
+
+#[test]
+fn gzip_of_several_members_is_one_log() {
+    let bytes = [gzip(line(1, 1).as_bytes()), gzip(line(2, 2).as_bytes())].concat();
+    assert_eq!(drain(&mut Files::new(&[("a.jsonl.gz", &bytes)]).open().unwrap()), [1, 2]);
+}
+
+#[test]
+fn what_cannot_be_played_is_said_before_it_starts() {
+    let error = |name: &str, bytes: &[u8]| Files::new(&[(name, bytes)]).open().err().unwrap().to_string();
+    assert!(error("a", b"hello world").contains("neither pcap, pcapng nor an observation log"));
+    let mut ethernet = Vec::new();
+    write::header(1, &mut ethernet);
+    assert!(error("a", &ethernet).contains("link type 1; wanted 127"));
+    let mut files = Files::new(&[("a.pcap", &pcap(&[]))]);
+    files.inputs[0].sensor = None;
+    assert!(files.open().err().unwrap().to_string().contains("--sensor"));
+    files.inputs[0].path = files.dir.path().join("missing");
+    assert!(matches!(files.open(), Err(OpenError::Io { .. })));
+}
+
+#[test]
+fn bad_lines_are_counted_numbered_and_skipped() {
+    let mut log = line(1, 1) + "nonsense\n\n" + &line(2, 2).replace("door", "attic");
+    (0..20).for_each(|_| log.push_str("{}\n"));
+    log += &line(3, 3);
+    let mut replay = Files::new(&[("a.jsonl", log.as_bytes())]).open().unwrap();
+    assert_eq!(drain(&mut replay), [1, 3]);
+    assert_eq!((replay.counts().lines, replay.counts().bad_lines), (24, 22));
+    assert_eq!((replay.problems().total(), said(&replay).len()), (22, 10));
+    assert_eq!(said(&replay)[1], "a.jsonl: line 4: sensor \"attic\" is not in the site map");
+}
+
+#[test]
+fn a_cut_recording_loses_its_last_record_and_says_so() {
+    let whole = pcap(&[(1, 1), (2, 2)]);
+    let mut replay = Files::new(&[("a.pcap", &whole[..whole.len() - 1])]).open().unwrap();
+    assert_eq!(drain(&mut replay), [1]);
+    assert_eq!(replay.counts().damaged_inputs, 1);
+    assert!(said(&replay)[0].starts_with("a.pcap: record 2: the capture ends within a record"));
+
+    let many: String = (0..2000).map(|n| line(n, n as u8)).collect();
+    let packed = gzip(many.as_bytes());
+    let mut replay = Files::new(&[("a.jsonl.gz", &packed[..packed.len() / 2])]).open().unwrap();
+    assert!(drain(&mut replay).len() > 100);
+    assert_eq!(replay.counts().damaged_inputs, 1);
+    assert!(said(&replay)[0].contains("compressed data ends early"));
+}
+
+#[test]
+fn after_a_rewind_the_rest_and_the_counts_are_the_same() {
+    let log = line(1, 1) + "bad\n" + &line(3, 3) + &line(5, 5);
+    let files = Files::new(&[("a.jsonl", log.as_bytes()), ("b.pcap", &pcap(&[(2, 2), (4, 4)]))]);
+    for position in 0..=5 {
+        let mut straight = files.open().unwrap();
+        for _ in 0..position {
+            straight.next().unwrap();
+        }
+        let mut rewound = files.open().unwrap();
+        drain(&mut rewound);
+        rewound.rewind_to(position).unwrap();
+        assert_eq!(rewound.position(), position);
+        assert_eq!(rewound.counts(), straight.counts());
+        assert_eq!(drain(&mut rewound), drain(&mut straight));
+        assert_eq!(said(&rewound), said(&straight));
+    }
+    let mut replay = files.open().unwrap();
+    assert!(matches!(replay.rewind_to(6), Err(ReadError::TooShort { wanted: 6, there: 5 })));
+}
+
+#[test]
+fn a_probe_request_of_a_capture_carries_everything_it_said() {
+    let mut replay = Files::new(&[("a.pcap", &pcap(&[(1, 7)]))]).open().unwrap();
+    let Some(Observation::Sighting(s)) = replay.next().unwrap() else { panic!("no sighting") };
+    assert_eq!((s.rssi, s.seq, s.frame, s.sensor), (Some(-40), Some(5), Frame::ProbeRequest, DOOR));
+    assert_eq!(s.fingerprint, wifi::ie::fingerprint(&[1, 1, 2]).hash);
+}
