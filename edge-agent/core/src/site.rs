@@ -148,6 +148,14 @@ pub struct Site {
 }
 
 impl Site {
+    /// Version of what indices refer to: two maps with the same version have the same places under the same
+    /// indices.
+    pub fn version(&self) -> u32 {
+        let text = format!("{:?}", (&self.floors, &self.zones, &self.sensors, &self.tills));
+        let hash = blake3::hash(text.as_bytes());
+        hash.as_bytes()[..4].iter().fold(0, |n, b| n << 8 | u32::from(*b))
+    }
+
     /// A zone.
     pub fn zone(&self, ix: ZoneIx) -> &Zone {
         &self.zones[usize::from(ix.0)]

@@ -94,6 +94,23 @@ impl Privacy {
         Self::with_keys(keys, calendar(site)?, settings, tags, site)
     }
 
+    /// For a daemon that plays recordings: keys for any day, derived from the key file's (which is made where there
+    /// is none). The recordings hold raw addresses on disk, so a ratchet would protect nothing; and a restart may go
+    /// back over midnight, which a ratchet cannot.
+    pub fn for_recording(
+        settings: &PrivacySettings,
+        tags: &[TagRule],
+        site: &Site,
+        now: Timestamp,
+    ) -> Result<Self, PrivacyError> {
+        let mut calendar = calendar(site)?;
+        let file = KeyFile::open(&settings.key_file, calendar.day(now))?;
+        let base = keys::derive(RECORDING_BASE, &*file.state.members);
+        let keys =
+            Keys::PerDay { day: i32::MIN, key: day_key(&base, i32::MIN), base, members: file.state.members };
+        Self::with_keys(keys, calendar, settings, tags, site)
+    }
+
     /// For offline replay: keys anybody can derive from the site's id, so that a replay gives the same events
     /// everywhere. Such pseudonyms protect nothing; the daemon never publishes them.
     pub fn for_replay(site: &Site) -> Result<Self, PrivacyError> {
@@ -224,10 +241,6 @@ impl Privacy {
                 Some(TagMeaning::Asset) => return Err(Dropped::AssetTag),
             },
         };
-        // Bluetooth LE addresses know no group bit (Core 5.4 vol 6 part B §1.3).
-        if kind == WIFI && s.addr.is_group() {
-            return Err(Dropped::GroupAddress);
-        }
         let day = self.calendar.day(s.at);
         let key = self.keys.of_day(day, s.at <= self.now + AHEAD)?;
         let device = Pseudonym(match s.frame {
@@ -351,6 +364,7 @@ const AHEAD: Span = Span::from_secs(3600);
 const WIFI: u8 = 1;
 const BLE: u8 = 2;
 const TAG: u8 = 3;
+const RECORDING_BASE: &str = "edge-agent 2026-11 base of the keys of recordings";
 const REPLAY_BASE: &str = "edge-agent 2026-11 public base of replay keys";
 const REPLAY_DAY: &str = "edge-agent 2026-11 replay pseudonym key of a business day";
 const REPLAY_MEMBERS: &str = "edge-agent 2026-11 replay member token key";

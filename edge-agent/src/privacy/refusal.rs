@@ -20,15 +20,13 @@ pub enum Dropped {
     StaffTag,
     /// A tag on a thing.
     AssetTag,
-    /// A group address transmits nothing: the frame is forged or broken.
-    GroupAddress,
     /// Of a sensor or till the site map does not have.
     Unknown,
 }
 
 impl Dropped {
     /// All reasons with their names in metrics.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 8] = [
         (Self::RssiFloor, "rssi_floor"),
         (Self::NoRssi, "no_rssi"),
         (Self::ExcludedZone, "excluded_zone"),
@@ -36,7 +34,6 @@ impl Dropped {
         (Self::AfterKey, "after_key"),
         (Self::StaffTag, "staff_tag"),
         (Self::AssetTag, "asset_tag"),
-        (Self::GroupAddress, "group_address"),
         (Self::Unknown, "unknown_sensor_or_till"),
     ];
 }
