@@ -1,5 +1,7 @@
 //! `edge-agent outbox` on stopped, running, damaged and missing stores.
 
+#![allow(clippy::unwrap_used)] // the helpers of tests are outside of `#[test]`
+
 mod store_support;
 
 use clap::Parser;

@@ -1,5 +1,7 @@
 //! A damaged store: never a panic, never a silent loss, never a crash loop; and the fresh one works.
 
+#![allow(clippy::unwrap_used)] // the helpers of tests are outside of `#[test]`
+
 mod store_support;
 
 use edge_agent::store::{Checkpoint, Recovered, Store};
@@ -150,6 +152,32 @@ fn a_rescue_cut_short_is_done_again() {
     let (recovered, intact) = open_damaged(root.path(), "interrupted");
     assert_eq!(intact, EVENTS as usize);
     assert!(recovered.quarantined.is_some());
+}
+
+#[test]
+fn a_quarantine_cut_short_is_finished() {
+    let root = tempfile::tempdir().unwrap();
+    sound_store(root.path());
+    // What a crash leaves while the spoilt database is replaced by the copy made before it was opened.
+    copy_folder(&root.path().join("live-1"), &root.path().join("pristine"));
+    fs::rename(root.path().join("live-1"), root.path().join("building-1")).unwrap();
+    let (recovered, intact) = open_damaged(root.path(), "interrupted");
+    assert_eq!((intact, recovered.ledger.len()), (EVENTS as usize, EVENTS as usize / 20));
+    assert!(recovered.quarantined.is_some());
+}
+
+#[test]
+fn a_sound_store_leaves_no_copy_of_itself() {
+    let root = tempfile::tempdir().unwrap();
+    sound_store(root.path());
+    // A copy from an opening that was cut short must not be taken for evidence.
+    fs::create_dir(root.path().join("pristine")).unwrap();
+    let (recovered, _) = open_damaged(root.path(), "sound");
+    assert_eq!(recovered.quarantined, None);
+    let mut names: Vec<_> =
+        fs::read_dir(root.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["ballast", "high-water", "live-1", "lock"]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `kill -9` at random moments: whatever was reported durable is there afterwards.
 
+#![allow(clippy::unwrap_used)] // the helpers of tests are outside of `#[test]`
+
 mod store_support;
 
 use edge_agent::store::{Checkpoint, Store, StoreOptions};

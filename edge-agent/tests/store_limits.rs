@@ -1,5 +1,7 @@
 //! A full outbox, a full disk, too large records, a large file after a drained backlog, a locked folder.
 
+#![allow(clippy::unwrap_used)] // the helpers of tests are outside of `#[test]`
+
 mod store_support;
 
 use edge_agent::store::{
@@ -238,6 +240,32 @@ async fn a_full_disk_loses_nothing_and_recovers_when_there_is_space() {
     let (store, recovered) = Store::open(&root, &options).unwrap();
     assert_eq!((recovered.quarantined, recovered.outbox_depth), (None, ids.len() as u64 - 500 + 200));
     drop(store);
+}
+
+#[tokio::test]
+async fn a_store_on_a_disk_that_filled_up_meanwhile_opens_and_drains() {
+    let Some(disk) = SmallDisk::new(12 << 20) else { return };
+    let root = disk.0.path().join("store");
+    let options = StoreOptions { ballast_bytes: 1 << 20, ..options() };
+    let store = open(&root, &options).await;
+    for n in 0..10 {
+        store.commit(batch((n * 100..n * 100 + 100).map(visit_event))).await.unwrap();
+    }
+    store.close().await.unwrap();
+    // Somebody else takes the last byte.
+    let mut filler = std::fs::File::create(disk.0.path().join("filler")).unwrap();
+    while std::io::Write::write(&mut filler, &[1; 512]).is_ok_and(|n| n > 0) {}
+    drop(filler);
+    let store = open(&root, &options).await;
+    assert!(store.stats().low_space);
+    assert_eq!(queued(&store).await.len(), 1_000);
+    store.acknowledge((1..=900).map(OutboxSeq).collect()).await.unwrap();
+    store.close().await.unwrap();
+    let store = open(&root, &options).await;
+    assert_eq!(queued(&store).await.len(), 100);
+    std::fs::remove_file(disk.0.path().join("filler")).unwrap();
+    store.commit(batch([visit_event(5_000)])).await.unwrap();
+    assert!(!store.stats().low_space);
 }
 
 #[tokio::test]

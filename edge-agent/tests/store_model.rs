@@ -2,6 +2,8 @@
 //!
 //! A crash is a copy of the folder, taken between two requests, on which the test goes on: what `kill -9` leaves.
 
+#![allow(clippy::unwrap_used)] // the helpers of tests are outside of `#[test]`
+
 mod store_support;
 
 use edge_agent::store::{Batch, Checkpoint, OutboxSeq, Store, StoreOptions};

@@ -29,6 +29,8 @@ use std::path::{Path, PathBuf};
 
 /// Room beyond the ballast that must be free before the ballast is laid again.
 const MARGIN: u64 = 1 << 20;
+/// Room that a copy made before opening must leave to the opening.
+const COPY_MARGIN: u64 = 4 << 20;
 
 /// The folder of a store, locked as long as this lives.
 pub(super) struct Folder {
@@ -109,6 +111,11 @@ impl Folder {
 
     /// Keeps the database as it is before sled opens it. Without room for that it goes on without.
     pub(super) fn keep_pristine(&self, n: u64) -> io::Result<()> {
+        let size = fs::metadata(self.live(n).join("db")).map_or(0, |m| m.len());
+        if self.free_bytes().is_some_and(|free| free < size + COPY_MARGIN) {
+            tracing::warn!("no room to copy the store before it is opened; going on without");
+            return Ok(());
+        }
         let path = self.pristine();
         fs::create_dir(&path)?;
         match copy_files(&self.live(n), &path) {

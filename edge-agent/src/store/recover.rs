@@ -68,8 +68,23 @@ pub(super) fn open(root: &Path, options: &StoreOptions) -> Result<(Opened, Recov
             if q.ledger_lost { "; the visit ledger is lost" } else { "" }
         );
     }
-    let Scan { mut state, ledger, checkpoint, strays, .. } = scan;
-    begin_session(&db, &mut state, mark, &strays).map_err(|e| OpenError::db(root, e))?;
+    let failed = |e| OpenError::db(root, e);
+    let (mut db, Scan { mut state, ledger, checkpoint, strays, .. }) = (db, scan);
+    match begin_session(&db, &mut state, mark, &strays) {
+        Err(DbError::NoSpace) if folder.has_ballast(1) => {
+            tracing::warn!("no space left for the store {}: giving up its ballast", root.display());
+            drop(db);
+            folder.drop_ballast();
+            db = Db::open(&folder.live(number)).map_err(failed)?;
+            state = scan::scan(&db).map_err(failed)?.state;
+            begin_session(&db, &mut state, mark, &strays)
+        }
+        other => other,
+    }
+    .inspect_err(|_| {
+        let _ = folder.finish_opening();
+    })
+    .map_err(failed)?;
     high_water
         .write(mark_of(&state.meta))
         .and_then(|()| high_water.sync())

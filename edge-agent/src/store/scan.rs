@@ -36,7 +36,7 @@ pub struct Fault {
 }
 
 impl Scan {
-    fn fault(&mut self, key: impl ToString, reason: impl ToString) {
+    fn fault(&mut self, key: &impl ToString, reason: &impl ToString) {
         self.fault_count += 1;
         if self.faults.len() < MAX_FAULTS {
             self.faults.push(Fault { key: key.to_string(), reason: reason.to_string() });
@@ -55,7 +55,7 @@ pub(super) fn scan(db: &Db) -> Result<Scan, DbError> {
         let (bytes, value) = entry?;
         scan.entries += 1;
         let Some(key) = Key::parse(&bytes) else {
-            scan.fault(hex(&bytes), "is no key of this store");
+            scan.fault(&hex(&bytes), &"is no key of this store");
             continue;
         };
         match key {
@@ -68,16 +68,16 @@ pub(super) fn scan(db: &Db) -> Result<Scan, DbError> {
                             chunks += 1;
                             snapshot.extend_from_slice(piece);
                         }
-                        Ok(_) => scan.fault(key, BadRecord::WrongKey),
-                        Err(e) => scan.fault(key, e),
+                        Ok(_) => scan.fault(&key, &BadRecord::WrongKey),
+                        Err(e) => scan.fault(&key, &e),
                     }
                 }
                 _ => scan.strays.push(key),
             },
             _ => match read_entry(&mut scan, key, &value, &mut meta) {
-                Ok(Some(id)) if !ids.insert(id) => scan.fault(key, format!("queues event {id} again")),
+                Ok(Some(id)) if !ids.insert(id) => scan.fault(&key, &format!("queues event {id} again")),
                 Ok(_) => {}
-                Err(e) => scan.fault(key, e),
+                Err(e) => scan.fault(&key, &e),
             },
         }
     }
@@ -141,7 +141,7 @@ fn finish_checkpoint(scan: &mut Scan, snapshot: Vec<u8>, chunks: u32) {
             head.crc,
             snapshot.len(),
         );
-        scan.fault(Key::Head, reason);
+        scan.fault(&Key::Head, &reason);
         return;
     }
     scan.checkpoint = Some(Checkpoint { snapshot, position: head.position });
@@ -151,7 +151,7 @@ fn finish_meta(scan: &mut Scan, meta: Option<Meta>) {
     let found = (scan.state.depth.total(), scan.ledger.len() as u64);
     let Some(meta) = meta else {
         if scan.entries > 0 {
-            scan.fault(Key::Meta, "is missing");
+            scan.fault(&Key::Meta, &"is missing");
         }
         scan.state.meta.next_seq = 1;
         return;
@@ -161,7 +161,7 @@ fn finish_meta(scan: &mut Scan, meta: Option<Meta>) {
             "counts {} queued events and {} visits, there are {} and {}",
             meta.depth, meta.visits, found.0, found.1
         );
-        scan.fault(Key::Meta, reason);
+        scan.fault(&Key::Meta, &reason);
     }
     scan.state.meta = meta;
 }

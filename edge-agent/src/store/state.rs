@@ -109,7 +109,7 @@ impl State {
         self.plan_ledger(db, ledger, &mut changes, &mut told)?;
         match checkpoint {
             Some(checkpoint) => self.plan_checkpoint(db, &checkpoint, &mut changes)?,
-            None => self.plan_recent(fresh, options.max_recent, &mut changes),
+            None => self.plan_recent(&fresh, options.max_recent, &mut changes),
         }
         self.put_meta(&mut changes);
         Ok((changes, told))
@@ -360,7 +360,7 @@ impl State {
         Ok(())
     }
 
-    fn plan_recent(&mut self, fresh: Vec<EventId>, max_recent: usize, changes: &mut Changes) {
+    fn plan_recent(&mut self, fresh: &[EventId], max_recent: usize, changes: &mut Changes) {
         for (part, ids) in fresh.chunks(IDS_PER_RECORD).enumerate() {
             let key = Key::Recent { commit: self.meta.commit, part: part as u32 };
             if let Some(value) = record::seal(Kind::Recent, &Recent { ids: ids.to_vec() }) {

@@ -112,7 +112,7 @@ impl Writer {
                     let _ = reply.send(result);
                 }
                 Command::Acknowledge(seqs, reply) => {
-                    let result = self.attempt(|w| w.acknowledge(seqs));
+                    let result = self.attempt(|w| w.acknowledge(&seqs));
                     self.tell();
                     let _ = reply.send(result);
                 }
@@ -256,12 +256,12 @@ impl Writer {
         Ok(events)
     }
 
-    fn acknowledge(&mut self, seqs: Vec<OutboxSeq>) -> Result<(), StoreError> {
+    fn acknowledge(&mut self, seqs: &[OutboxSeq]) -> Result<(), StoreError> {
         // First of all: what the broker has must not come back when the database fails just now.
         self.acked_since_full = self.acked_since_full.saturating_add(seqs.len());
-        self.unflushed.extend_from_slice(&seqs);
+        self.unflushed.extend_from_slice(seqs);
         let Some(Open { db, state }) = &mut self.open else { return Err(StoreError::Closed) };
-        let changes = state.acknowledge(db, &seqs)?;
+        let changes = state.acknowledge(db, seqs)?;
         self.stats.bytes_written += changes.bytes();
         db.apply(changes)?;
         state.refresh_oldest(db)?;

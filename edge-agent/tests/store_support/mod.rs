@@ -1,5 +1,5 @@
 //! What the tests and benchmarks of the store share.
-#![allow(dead_code, unreachable_pub)] // no test uses all of it, and each includes it
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // no test uses all of it, and each includes it
 
 use edge_agent::store::{Batch, Store, StoreOptions};
 use std::path::Path;
