@@ -10,6 +10,7 @@
 //! - `poison`: the event that makes a broker hang up.
 //! - `message`: topics, payloads, properties.
 
+pub mod asyncapi;
 mod backoff;
 mod config;
 mod feed;
