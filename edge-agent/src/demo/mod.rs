@@ -1,1 +1,7 @@
 //! The demo.
+
+pub mod day;
+pub mod print;
+pub mod site;
+
+pub use site::CONSENTED;
