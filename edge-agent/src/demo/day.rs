@@ -11,14 +11,17 @@
 
 mod journey;
 mod log;
+mod options;
 mod people;
 mod phone;
 mod plan;
 mod radio;
 mod rng;
+mod scene;
 mod truth;
 
 pub use log::to_log_line;
+pub use options::{DayOptions, PlanError};
 pub use plan::{Plan, PlanSensor, PlanTill, PlanZone};
 pub use truth::{Fact, Truth, truth_line};
 
@@ -31,66 +34,6 @@ use std::collections::BinaryHeap;
 use visit_core::observation::{Currency, ReceiptKind};
 use visit_core::site::{SensorIx, TillIx};
 use visit_core::time::{Span, Timestamp};
-
-/// What kind of day to generate.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DayOptions {
-    /// Another seed, another day.
-    pub seed: u64,
-    /// The first moment of the day: staff come. Cut to the millisecond.
-    pub start: Timestamp,
-    /// How long after the start the doors open.
-    pub opens_after: Span,
-    /// How long after the start the day ends; what is still going on then is cut off. At most
-    /// 48 hours.
-    pub length: Span,
-    /// Visitors an hour, averaged over opening hours; at most 36,000.
-    pub visitors_per_hour: f64,
-    /// People an hour who pass by the doors; at most 36,000.
-    pub passers_per_hour: f64,
-}
-
-impl Default for DayOptions {
-    /// Saturday, 2026-11-21 in Shanghai: staff from 09:30, doors open 10:00 to 22:00.
-    fn default() -> Self {
-        Self {
-            seed: 1,
-            start: Timestamp::from_micros(1_795_224_600_000_000),
-            opens_after: Span::from_secs(30 * 60),
-            length: Span::from_secs(12 * 3600 + 30 * 60),
-            visitors_per_hour: 60.0,
-            passers_per_hour: 40.0,
-        }
-    }
-}
-
-/// Staff journeys are made for the whole day at once.
-const MAX_LENGTH: Span = Span::from_secs(48 * 3600);
-
-/// No day can be generated in such a place.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// No way in.
-    #[error("the site map has no zone of kind \"entrance\": visitors cannot come in")]
-    NoEntrance,
-    /// Nowhere to buy.
-    #[error("the site map has no zone of kind \"shop\" that has a till and can be reached from an entrance")]
-    NoShop,
-    /// Nobody listens.
-    #[error("the site map has no sensor: nothing would be heard")]
-    NoSensor,
-    /// A plan made by hand does not hold together.
-    #[error("{what} {index} of the plan refers to a zone that is not there")]
-    BadReference {
-        /// `zone`, `sensor` or `till`.
-        what: &'static str,
-        /// Its index.
-        index: usize,
-    },
-    /// Indices are 16 bits.
-    #[error("the plan has more than 65,535 zones, sensors or tills")]
-    TooLarge,
-}
 
 /// An observation, or a fact about the day that no sensor can know.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,11 +81,9 @@ struct Queued {
 
 impl Day {
     /// Prepares a day.
-    pub fn new(plan: &Plan, mut options: DayOptions) -> Result<Self, PlanError> {
-        check(plan)?;
-        options.start = options.start.floor_to(Span::from_millis(1));
-        options.length = options.length.clamp(Span::ZERO, MAX_LENGTH);
-        options.opens_after = options.opens_after.clamp(Span::ZERO, MAX_LENGTH);
+    pub fn new(plan: &Plan, options: DayOptions) -> Result<Self, PlanError> {
+        options::check(plan)?;
+        let options = options.within_bounds();
         let mut day = Self {
             stage: Stage::new(plan)?,
             plan: plan.clone(),
@@ -429,23 +370,4 @@ fn sighting(at: Timestamp, sensor: usize, rssi: i8, sent: Sent) -> Sighting {
 
 fn moment(start: Timestamp, ms: i64) -> Timestamp {
     start + Span::from_millis(ms)
-}
-
-/// A plan made from a `Site` always passes; one made by hand may not.
-fn check(plan: &Plan) -> Result<(), PlanError> {
-    let zones = plan.zones.len();
-    if [zones, plan.sensors.len(), plan.tills.len()].into_iter().any(|n| n > usize::from(u16::MAX)) {
-        return Err(PlanError::TooLarge);
-    }
-    let bad = |what, index: Option<usize>| match index {
-        Some(index) => Err(PlanError::BadReference { what, index }),
-        None => Ok(()),
-    };
-    bad("zone", plan.zones.iter().position(|z| z.neighbours.iter().any(|&n| n >= zones)))?;
-    bad("sensor", plan.sensors.iter().position(|s| s.zone >= zones))?;
-    bad("till", plan.tills.iter().position(|t| t.zone >= zones))?;
-    if plan.sensors.is_empty() {
-        return Err(PlanError::NoSensor);
-    }
-    Ok(())
 }

@@ -167,7 +167,8 @@ impl<'a> Walker<'a> {
     }
 
     fn leg(&mut self, seconds: f64, to: Spot, zone: usize, moving: bool, silent: bool) {
-        let ends = self.now + (seconds.max(0.0) * 1000.0) as i64 + 1;
+        // No leg is longer than the longest day, however far apart a map puts its zones.
+        let ends = self.now + (seconds.clamp(0.0, 172_800.0) * 1000.0) as i64 + 1;
         self.journey.legs.push(Leg { begins: self.now, ends, from: self.here, to, zone, moving, silent });
         (self.now, self.here, self.zone) = (ends, to, zone);
     }

@@ -6,12 +6,14 @@ use serde::Serialize;
 use visit_core::observation::Currency;
 use visit_core::time::Timestamp;
 
-/// An observation as one line of an observation log, without line end; reading it gives the observation back.
+/// An observation as one line of an observation log, without line end; reading it gives the observation back,
+/// but for the fingerprint.
 ///
 /// `None` for what the log has no form for: the state of a sensor, and sensors and tills that `plan` does not
 /// have. Carries the raw address: for invented phones only.
 ///
-/// A fingerprint is written as 16 hexadecimal digits. Times are written to the ms, to the µs where they have it.
+/// A fingerprint is written as 16 hexadecimal digits, which a log takes for the name of a model: read back it is
+/// another number, the same for the same one. Times are written to the ms, to the µs where they have it.
 pub fn to_log_line(observation: &Observation, plan: &Plan) -> Option<String> {
     match observation {
         Observation::Sighting(s) => sighting(s, plan),

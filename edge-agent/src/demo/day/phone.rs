@@ -153,7 +153,8 @@ impl Phone {
         match self.kind {
             Kind::Probing => wifi(Frame::ProbeRequest, Some(self.fingerprint)),
             Kind::Associated if !self.associated => {
-                let sent = wifi(Frame::Association, Some(self.fingerprint));
+                // A fingerprint comes of probe requests only: the elements of an association are others.
+                let sent = wifi(Frame::Association, None);
                 self.associated = true;
                 sent
             }
