@@ -72,10 +72,11 @@ fn gaps_between_scans_of_resting_phones_have_the_tail_of_real_ones() {
         let owner = owners(&entries);
         let mut last: HashMap<MacAddr, Timestamp> = HashMap::new();
         for s in sightings(&entries) {
-            if s.frame == Frame::ProbeRequest && fixed.contains(&owner[&s.addr]) {
-                if let Some(before) = last.insert(s.addr, s.at) {
-                    gaps.push(s.at.since(before).as_secs_f64());
-                }
+            if s.frame == Frame::ProbeRequest
+                && fixed.contains(&owner[&s.addr])
+                && let Some(before) = last.insert(s.addr, s.at)
+            {
+                gaps.push(s.at.since(before).as_secs_f64());
             }
         }
     }
