@@ -2,3 +2,8 @@
 
 #[cfg(feature = "embedded-broker")]
 pub mod broker;
+pub mod day;
+pub mod print;
+pub mod site;
+
+pub use site::CONSENTED;
