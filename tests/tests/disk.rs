@@ -1,4 +1,4 @@
-//! A full disk: the agent lives on, and what it could not store it stores when there is room again.
+//! Faults of the disk: full, and rotten. The agent lives on and loses no event it can still infer.
 
 use anyhow::{Context, Result};
 use std::fs::{self, File};
@@ -95,5 +95,57 @@ fn a_full_disk_stops_nothing_for_good() -> Result<()> {
     });
     assert_eq!(subscriber.ids(), expected);
     assert!(log.to_lowercase().contains("space"), "the log does not mention the full disk:\n{log}");
+    Ok(())
+}
+
+/// Overwrites bytes in the middle of the largest file below a folder, as a worn SD card would.
+fn rot(folder: &Path) -> Result<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            match entry.file_type()?.is_dir() {
+                true => folders.push(entry.path()),
+                false => files.push((entry.metadata()?.len(), entry.path())),
+            }
+        }
+    }
+    let (length, path) = files.into_iter().max().context("the store holds no file")?;
+    let mut bytes = fs::read(&path)?;
+    // The first pages, which are in use whatever the size, and some of the middle.
+    let middle = usize::try_from(length / 2)?;
+    for at in (64..bytes.len().min(4_096)).step_by(97).chain((middle..bytes.len()).step_by(509).take(50)) {
+        bytes[at] ^= 0x5A;
+    }
+    fs::write(&path, bytes)?;
+    Ok(path)
+}
+
+#[test]
+fn a_rotten_store_is_set_aside_and_the_day_goes_on() -> Result<()> {
+    let Some(mut broker) = Broker::start()? else {
+        skipped("mosquitto is not installed");
+        return Ok(());
+    };
+    broker.stop()?;
+    let settings = Settings { speed: day::DAY_SECONDS / 8.0, ..Settings::new(broker.port()) };
+    let installation = Installation::new(20, 13, &settings)?;
+    let mut agent = installation.start()?;
+    assert!(agent.wait(Duration::from_secs(4))?.is_none(), "ended early:\n{}", agent.output()?);
+    agent.kill()?;
+    let rotten = rot(&installation.store())?;
+
+    broker.resume()?;
+    let subscriber = Subscriber::start(broker.port(), "mall/#")?;
+    installation.configure(&Settings::new(broker.port()))?;
+    let end = installation.run_to_end(Duration::from_secs(120))?;
+    assert_eq!(end.code, Some(0), "{} was rotten:\n{}", rotten.display(), end.output);
+    assert!(end.output.contains("quarantine"), "nobody was told:\n{}", end.output);
+    let beside = fs::read_dir(installation.path(""))?.chain(fs::read_dir(installation.store())?);
+    let mut names = beside.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));
+    assert!(names.any(|name| name.contains("quarantine-")), "the evidence is gone");
+    wait_until("visits end", Duration::from_secs(30), || subscriber.record().of_kind("visit.exited") > 0);
+    installation.outbox("verify")?.succeeded();
     Ok(())
 }
