@@ -71,7 +71,7 @@ impl Installation {
         let store = store.clone().unwrap_or_else(|| self.store());
         let day = if self.path("day.jsonl").exists() { "day.jsonl" } else { "day.jsonl.gz" };
         let mut toml = format!(
-            "site = \"site.toml\"\ngateway = \"gw-1\"\n\n\
+            "site_map = \"site.toml\"\ngateway = \"gw-1\"\n\n\
              [store]\ndir = {store:?}\ncheckpoint_s = {checkpoint_s}\n\n\
              [[source]]\nkind = \"replay\"\npaths = [\"{day}\"]\nspeed = {speed:.3}\n\n\
              [mqtt]\nhost = \"127.0.0.1\"\nport = {broker_port}\n\n\

@@ -229,8 +229,10 @@ fn a_store_that_another_agent_holds_is_left_alone() -> Result<()> {
     let settings = Settings { speed: 1.0, ..Settings::new(broker::free_port()?) };
     let there = Installation::new(5, 1, &settings)?;
     let mut first = there.start()?;
-    wait_until("the store is open", SOON, || {
-        there.store().join("db").exists() || !first.is_running().unwrap_or(false)
+    let broker = format!("127.0.0.1:{}", settings.broker_port);
+    // It speaks of its broker only after it has opened its store.
+    wait_until("the first agent looks for its broker", SOON, || {
+        first.output().is_ok_and(|o| o.contains(&broker)) || !first.is_running().unwrap_or(false)
     });
     assert!(first.is_running()?, "the first agent ended:\n{}", first.output()?);
     let store = there.store().display().to_string();

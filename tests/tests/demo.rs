@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 use system_tests::{Agent, agent, broker, has_program, skipped, wait_until};
 
@@ -34,7 +34,7 @@ fn the_demo_shows_every_kind_of_event_and_an_outside_client_sees_them_too() -> R
     if has_program("mosquitto_sub") {
         let mut command = Command::new("mosquitto_sub");
         command.args(["-h", "127.0.0.1", "-p", &port_text, "-q", "1", "-t", "mall/#", "-F", "%t %p"]);
-        outside = Some(Agent::start(command.stderr(Stdio::null()))?);
+        outside = Some(Agent::start(&mut command)?);
     } else {
         skipped("mosquitto_sub is not installed: nobody listens to the demo from outside");
     }

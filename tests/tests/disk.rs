@@ -98,7 +98,7 @@ fn a_full_disk_stops_nothing_for_good() -> Result<()> {
     Ok(())
 }
 
-/// Overwrites bytes in the middle of the largest file below a folder, as a worn SD card would.
+/// Overwrites bytes of the largest database file below a folder, as a worn SD card would.
 fn rot(folder: &Path) -> Result<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -107,11 +107,13 @@ fn rot(folder: &Path) -> Result<PathBuf> {
             let entry = entry?;
             match entry.file_type()?.is_dir() {
                 true => folders.push(entry.path()),
-                false => files.push((entry.metadata()?.len(), entry.path())),
+                // sled's data; the store's own files beside it have other names.
+                false if entry.file_name() == "db" => files.push((entry.metadata()?.len(), entry.path())),
+                false => {}
             }
         }
     }
-    let (length, path) = files.into_iter().max().context("the store holds no file")?;
+    let (length, path) = files.into_iter().max().context("the store holds no file named db")?;
     let mut bytes = fs::read(&path)?;
     // The first pages, which are in use whatever the size, and some of the middle.
     let middle = usize::try_from(length / 2)?;
