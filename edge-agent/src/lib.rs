@@ -3,6 +3,7 @@
 //! Data flows one way: source → observation → [`privacy`] → engine → [`store`] → [`publish`] → MQTT. Nothing
 //! flows back but acknowledgements. [`pipeline`] is the one loop that moves it.
 
+pub mod agent;
 pub mod cli;
 pub mod config;
 pub mod demo;

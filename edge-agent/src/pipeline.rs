@@ -13,7 +13,7 @@ mod clock;
 mod engine_room;
 mod input;
 
-pub use clock::Pace;
+pub use clock::{Pace, wall_clock};
 pub use engine_room::EngineRoom;
 pub use input::Input;
 
@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use visit_core::time::{Span, Timestamp};
+use visit_core::time::Timestamp;
 
 /// Events that are committed together at most.
 const BATCH: usize = 256;
@@ -52,8 +52,8 @@ pub struct Pipeline {
     pub store: Store,
     /// How fast a recording is played.
     pub pace: Pace,
-    /// Time between checkpoints, of the source's time.
-    pub checkpoint: Span,
+    /// Time between checkpoints.
+    pub checkpoint: Duration,
     /// Where health is reported.
     pub health: watch::Sender<Value>,
 }
@@ -110,7 +110,7 @@ impl Pipeline {
         let mut report = PipelineReport::default();
         let mut clock = Clock::new(self.pace);
         let mut housekeeping = Instant::now();
-        let mut checkpointed: Option<Timestamp> = None;
+        let mut checkpointed = Instant::now();
         let mut oldest_uncommitted: Option<Instant> = None;
         let mut since_yield = 0;
         let mut next = self.pull(&mut report);
@@ -133,11 +133,10 @@ impl Pipeline {
             }
             self.room.advance(at);
             report.observations += 1;
-            let first = *checkpointed.get_or_insert(at);
-            if self.input.can_rewind() && at.since(first) >= self.checkpoint {
+            if self.input.can_rewind() && checkpointed.elapsed() >= self.checkpoint {
                 let checkpoint = Checkpoint { snapshot: self.room.snapshot(), position: self.input.position() };
                 self.commit(&mut report, Some(checkpoint)).await?;
-                (checkpointed, oldest_uncommitted) = (Some(at), None);
+                (checkpointed, oldest_uncommitted) = (Instant::now(), None);
             }
             if self.room.events() > 0 {
                 let waiting_since = *oldest_uncommitted.get_or_insert_with(Instant::now);
@@ -200,14 +199,14 @@ impl Pipeline {
         report: &mut PipelineReport,
         checkpoint: Option<Checkpoint>,
     ) -> Result<(), PipelineError> {
-        let Some(batch) = self.room.take_batch(clock::wall(), checkpoint) else { return Ok(()) };
+        let Some(batch) = self.room.take_batch(wall_clock(), checkpoint) else { return Ok(()) };
         let Committed { queued, .. } = persist(&self.store, batch).await?;
         report.events += queued;
         Ok(())
     }
 
     fn look_after(&mut self) {
-        if let Err(why) = self.privacy.advance(clock::wall()) {
+        if let Err(why) = self.privacy.advance(wall_clock()) {
             error!("cannot save the key of the day, yesterday's is still on disk: {why}");
         }
         let stats = self.store.stats();
@@ -216,7 +215,7 @@ impl Pipeline {
         };
         let dropped: Vec<_> = self.privacy.dropped().collect();
         self.health.send_replace(json!({
-            "at": clock::wall().to_string(),
+            "at": wall_clock().to_string(),
             "source": self.input.counted(),
             "privacy_dropped": counted(&dropped),
             "engine": counted(&self.room.counts().named()),

@@ -1,13 +1,13 @@
 //! The command line: one file for each command.
 
-mod check;
+pub mod check;
 #[cfg(feature = "embedded-broker")]
-mod demo;
+pub mod demo;
 pub mod exit;
-mod outbox;
-mod replay;
-mod run;
-mod schema;
+pub mod outbox;
+pub mod replay;
+pub mod run;
+pub mod schema;
 
 use clap::{Parser, Subcommand};
 use exit::{Exit, Failure};
@@ -51,23 +51,22 @@ pub fn main() -> ExitCode {
         }
     };
     let done = match cli.command {
-        Command::Run(args) => run::run(args),
+        Command::Run(args) => run::run(&args),
         #[cfg(feature = "embedded-broker")]
-        Command::Demo(args) => demo::run(args),
-        Command::Replay(args) => replay::run(args),
-        Command::Check(args) => check::run(args),
-        Command::Outbox(args) => outbox::run(args),
-        Command::Schema(args) => schema::run(args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Outbox(args) => outbox::run(&args),
+        Command::Schema(args) => schema::run(&args),
     };
     finish(done)
 }
 
+/// Says why it failed, and ends with the code that goes with it.
 fn finish(done: Result<Exit, Failure>) -> ExitCode {
-    match done {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            eprintln!("edge-agent: {failure}");
-            failure.exit.into()
-        }
-    }
+    done.unwrap_or_else(|failure| {
+        eprintln!("edge-agent: {failure}");
+        failure.exit
+    })
+    .into()
 }

@@ -20,8 +20,8 @@ use visit_core::observation::{Observation as Kept, Pseudonym};
 use visit_core::site::{SensorIx, Site, TillIx};
 
 /// Arguments of `replay`.
-#[derive(Args)]
-pub(super) struct ReplayArgs {
+#[derive(Args, Clone, Debug)]
+pub struct ReplayArgs {
     /// Recordings: pcap, pcapng (radiotap or plain 802.11), observation logs (.jsonl), each possibly gzip. Several are
     /// merged by time.
     #[arg(required = true, value_name = "INPUT")]
@@ -47,13 +47,13 @@ pub(super) struct ReplayArgs {
 }
 
 /// Runs `replay`.
-pub(super) fn run(args: ReplayArgs) -> Result<Exit, Failure> {
+pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let site = config::read_site(&args.site).map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
     for warning in &site.warnings {
         eprintln!("edge-agent: warning: {warning}");
     }
     let site = Arc::new(site.value);
-    let replay = open(&args, &site)?;
+    let replay = open(args, &site)?;
     let privacy = Privacy::for_replay(&site).map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
     let events = Lines::create(args.events.as_deref())?;
     let links = args.links.as_deref().map(|path| Lines::create(Some(path))).transpose()?;

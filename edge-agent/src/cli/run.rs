@@ -3,11 +3,12 @@
 use super::exit::{Exit, Failure};
 use super::replay::open_failure;
 use crate::agent::{self, AgentError};
+use crate::publish::PublisherError;
 use crate::config::{self, AgentConfig, Config, LogFormat, LogSettings, MqttProtocol, MqttSettings, SourceSettings};
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, PipelineError, wall_clock};
 use crate::privacy::{Privacy, PrivacyError};
 use crate::publish::{Identity, MqttConfig, Password, Protocol, TlsConfig};
-use crate::store::{OpenError, Store, StoreError, StoreOptions};
+use crate::store::{OpenError, Store, StoreOptions};
 use clap::Args;
 use gateway::names::Names;
 use gateway::source::{Replay, ReplayInput, Source};
@@ -21,15 +22,15 @@ use visit_core::site::Site;
 use visit_core::time::Span;
 
 /// Arguments of `run`.
-#[derive(Args)]
-pub(super) struct RunArgs {
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
     /// The configuration.
     #[arg(long, value_name = "FILE", default_value = "/etc/edge-agent/agent.toml")]
     config: PathBuf,
 }
 
 /// Runs `run`.
-pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
+pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let config = config::load(&args.config).map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
     start_log(&config.agent.log);
     for warning in &config.warnings {
@@ -62,7 +63,7 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
         room: EngineRoom::new(site.clone(), engine_config(&agent, &site, version)),
         store,
         pace: Pace::new(replay.speed).unwrap_or(Pace::AsFastAsPossible),
-        checkpoint: Span::from_micros(i64::try_from(agent.store.checkpoint.as_micros()).unwrap_or(i64::MAX)),
+        checkpoint: agent.store.checkpoint,
         health,
     };
     pipeline.resume(recovered, now).map_err(|e| pipeline_failure(&e))?;
@@ -71,6 +72,7 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
         gateway: agent.gateway.clone(),
         session,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: now,
     };
     info!(
         site = site.id,
@@ -167,6 +169,39 @@ fn privacy_failure(e: PrivacyError) -> Failure {
             Exit::NoPermission
         }
         _ => Exit::Config,
+    };
+    Failure::new(exit, e.to_string())
+}
+
+fn store_failure(e: &OpenError) -> Failure {
+    let exit = match e {
+        OpenError::Locked { .. } => Exit::Unavailable,
+        OpenError::NotWritable { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            Exit::NoPermission
+        }
+        OpenError::NotWritable { .. } => Exit::CannotCreate,
+        OpenError::NoSpace { .. } | OpenError::Io { .. } | OpenError::Database { .. } => Exit::Io,
+    };
+    Failure::new(exit, e.to_string())
+}
+
+fn pipeline_failure(e: &PipelineError) -> Failure {
+    let exit = match e {
+        PipelineError::Store(_) => Exit::Io,
+        PipelineError::Rewind(_) => Exit::BadData,
+    };
+    Failure::new(exit, e.to_string())
+}
+
+/// What ended the daemon, for the exit code.
+pub(super) fn agent_failure(e: &AgentError) -> Failure {
+    let exit = match e {
+        AgentError::Pipeline(e) => return pipeline_failure(e),
+        AgentError::Publisher(PublisherError::Config(_) | PublisherError::Tls(_) | PublisherError::Identity { .. }) => {
+            Exit::Config
+        }
+        AgentError::Close(_) => Exit::Io,
+        AgentError::Died(_) => Exit::Software,
     };
     Failure::new(exit, e.to_string())
 }

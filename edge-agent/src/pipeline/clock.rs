@@ -25,7 +25,7 @@ impl Pace {
 }
 
 /// The wall clock.
-pub(super) fn wall() -> Timestamp {
+pub fn wall_clock() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_micros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
 }

@@ -4,6 +4,7 @@
 //! dead letters, or dropped by the store's own bounds; every call is idempotent.
 
 use std::future::Future;
+use crate::store::{OutboxSeq, Store, StoreError};
 use tokio::sync::watch;
 use visit_core::event::Event;
 
@@ -61,5 +62,30 @@ impl<T: Outbox> Outbox for std::sync::Arc<T> {
 
     fn newest(&self) -> watch::Receiver<Option<u64>> {
         T::newest(self)
+    }
+}
+
+impl Outbox for Store {
+    async fn read_after(&self, after: Option<u64>, limit: usize) -> Result<Vec<Queued>, OutboxError> {
+        let queued = self.read_outbox(after.map(OutboxSeq), limit).await?;
+        Ok(queued.into_iter().map(|q| Queued { seq: q.seq.0, event: q.event, recovered: q.recovered }).collect())
+    }
+
+    async fn acknowledge(&self, seqs: Vec<u64>) -> Result<(), OutboxError> {
+        Ok(Self::acknowledge(self, seqs.into_iter().map(OutboxSeq).collect()).await?)
+    }
+
+    async fn dead_letter(&self, seq: u64, reason: String) -> Result<(), OutboxError> {
+        Ok(Self::dead_letter(self, OutboxSeq(seq), &reason).await?)
+    }
+
+    fn newest(&self) -> watch::Receiver<Option<u64>> {
+        Self::newest(self)
+    }
+}
+
+impl From<StoreError> for OutboxError {
+    fn from(e: StoreError) -> Self {
+        Self(e.to_string())
     }
 }

@@ -56,7 +56,7 @@ const QUEUE: usize = 64;
 #[derive(Clone)]
 pub struct Store {
     commands: mpsc::Sender<Command>,
-    newest: watch::Receiver<Option<OutboxSeq>>,
+    newest: watch::Receiver<Option<u64>>,
     stats: Arc<Mutex<Stats>>,
 }
 
@@ -103,8 +103,8 @@ impl Store {
         self.ask(|reply| Command::DeadLetter { seq, reason, reply }).await
     }
 
-    /// The newest durable sequence; `None` before the first event ever.
-    pub fn newest(&self) -> watch::Receiver<Option<OutboxSeq>> {
+    /// The number of the newest durable sequence; `None` before the first event ever.
+    pub fn newest(&self) -> watch::Receiver<Option<u64>> {
         self.newest.clone()
     }
 

@@ -60,7 +60,7 @@ pub(super) struct Writer {
     low_space: bool,
     acked_since_full: usize,
     no_rebuild_before: u64,
-    newest: watch::Sender<Option<OutboxSeq>>,
+    newest: watch::Sender<Option<u64>>,
     stats: Stats,
     shared: Arc<Mutex<Stats>>,
 }
@@ -69,7 +69,7 @@ impl Writer {
     pub(super) fn new(
         opened: Opened,
         options: StoreOptions,
-        newest: watch::Sender<Option<OutboxSeq>>,
+        newest: watch::Sender<Option<u64>>,
         shared: Arc<Mutex<Stats>>,
     ) -> Self {
         let Opened { folder, number, db, state, high_water, first_seq } = opened;
@@ -315,7 +315,7 @@ impl Writer {
             s.recent = state.recent_ids() as u64;
             s.dead_letters = state.dead;
             s.file_bytes = db.file_bytes();
-            let newest = state.newest();
+            let newest = state.newest().map(|seq| seq.0);
             self.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);
         }
         self.stats.low_space = self.low_space;

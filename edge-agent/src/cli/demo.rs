@@ -1,0 +1,239 @@
+//! `edge-agent demo`: a made-up mall, its own broker and a day at speed, on this machine alone.
+//!
+//! What is printed is what a subscriber of the broker received: the whole way, from frames to MQTT, is the daemon's.
+
+use super::exit::{Exit, Failure};
+use super::run::agent_failure;
+use crate::agent;
+use crate::config::{self, PrivacySettings, TagMeaning, TagRule};
+use crate::demo::broker::Broker;
+use crate::demo::day::{Day, DayOptions, Plan};
+use crate::demo::print::{Style, Summary, View};
+use crate::demo::{CONSENTED, site};
+use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, wall_clock};
+use crate::privacy::Privacy;
+use crate::publish::{Identity, MqttConfig, Protocol};
+use crate::store::{Store, StoreOptions};
+use clap::Args;
+use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
+use serde_json::Value;
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use visit_core::engine::EngineConfig;
+use visit_core::event::PrivacyMode;
+use visit_core::site::Site;
+
+/// Arguments of `demo`.
+#[derive(Args, Clone, Debug)]
+pub struct DemoArgs {
+    /// Port of the demo's broker on 127.0.0.1; 1883, or any free one, when left out.
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// How many times as fast as in life; 0: as fast as the machine can.
+    #[arg(long, value_name = "TIMES", default_value_t = 600.0)]
+    speed: f64,
+    /// Stop by itself after so many seconds.
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
+    /// Another day of the same mall.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Also print the flow of floors and zones.
+    #[arg(long)]
+    verbose: bool,
+}
+
+/// Where the demo's broker listens unless told otherwise: the port of MQTT.
+const MQTT_PORT: u16 = 1883;
+/// How long the last events may take from the broker to the screen.
+const LAST_EVENTS: Duration = Duration::from_secs(3);
+
+/// Runs `demo`.
+pub fn run(args: &DemoArgs) -> Result<Exit, Failure> {
+    let pace = Pace::new(args.speed).ok_or_else(|| {
+        Failure::new(Exit::Config, format!("--speed {}: must be 0 or more; 600 plays an hour in six seconds", args.speed))
+    })?;
+    let broker = match args.port {
+        Some(port) => Broker::start(port)?,
+        None => Broker::start(MQTT_PORT).or_else(|_| Broker::start(0))?,
+    };
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|e| Failure::new(Exit::Unavailable, format!("cannot start the runtime: {e}")))?;
+    runtime.block_on(demo(args, pace, broker.port()))
+}
+
+async fn demo(args: &DemoArgs, pace: Pace, port: u16) -> Result<Exit, Failure> {
+    let software = |what: &str, e: &dyn std::fmt::Display| Failure::new(Exit::Software, format!("{what}: {e}"));
+    let site = config::parse_site("the built-in site", site::TOML).map_err(|e| software("site", &e))?.value;
+    let site = Arc::new(site);
+    let plan = Plan::from(&*site);
+    let folder = TempDir::with_prefix("edge-agent-demo-")
+        .map_err(|e| Failure::new(Exit::CannotCreate, format!("no folder for the demo's store: {e}")))?;
+    let cancel = agent::stop_signal().map_err(|e| software("signals", &e))?;
+    let screen = Screen::new(&site, &plan, args.verbose);
+    screen.say(&format!(
+        "{}: a made-up mall, one day at {}× speed. Ctrl-c stops it.\n\
+         Its broker listens on 127.0.0.1:{port}; see the same events with:\n\n    \
+         mosquitto_sub -p {port} -t 'mall/v1/#' -v\n",
+        site.name.as_deref().unwrap_or(&site.id),
+        args.speed
+    ));
+    let started = Instant::now();
+    let subscriber = Subscriber::start(port, screen.clone()).await;
+    let (pipeline, health, who) = assemble(&site, &plan, args.seed, pace, &folder)?;
+    if let Some(seconds) = args.seconds {
+        let stop = cancel.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            stop.cancel();
+        });
+    }
+    let mqtt = MqttConfig { host: "127.0.0.1".into(), port, protocol: Protocol::Mqtt311, ..MqttConfig::default() };
+    let report = agent::serve(pipeline, health, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
+    subscriber.finish(report.publisher.stats.acknowledged).await;
+    screen.say(&screen.summary().table(started.elapsed()));
+    Ok(Exit::Ok)
+}
+
+fn assemble(
+    site: &Arc<Site>,
+    plan: &Plan,
+    seed: u64,
+    pace: Pace,
+    folder: &TempDir,
+) -> Result<(Pipeline, watch::Receiver<Value>, Identity), Failure> {
+    let software = |what: &str, e: &dyn std::fmt::Display| Failure::new(Exit::Software, format!("{what}: {e}"));
+    let now = wall_clock();
+    let consent_list = folder.path().join("consented.txt");
+    std::fs::write(&consent_list, CONSENTED.join("\n")).map_err(|e| Failure::io("cannot write", &consent_list, &e))?;
+    let settings = PrivacySettings {
+        mode: PrivacyMode::Consented,
+        key_file: folder.path().join("privacy.key"),
+        consent_list: Some(consent_list),
+        k: 10,
+        rssi_floor: None,
+        excluded_zones: Vec::new(),
+    };
+    let tags = [TagRule { uuid: site::MEMBER_TAG_UUID, means: TagMeaning::Member }];
+    let privacy = Privacy::for_recording(&settings, &tags, site, now).map_err(|e| software("privacy", &e))?;
+    let (store, recovered) =
+        Store::open(&folder.path().join("store"), &StoreOptions::new(now)).map_err(|e| software("store", &e))?;
+    let day = Day::new(plan, DayOptions { seed, ..DayOptions::default() }).map_err(|e| software("day", &e))?;
+    let engine = EngineConfig {
+        privacy_mode: PrivacyMode::Consented,
+        map_version: site.version(),
+        config_version: site.version(),
+        ..EngineConfig::default()
+    };
+    let (health, health_seen) = watch::channel(Value::Null);
+    let pipeline = Pipeline {
+        input: Input::generated(day),
+        privacy,
+        room: EngineRoom::new(site.clone(), engine),
+        store,
+        pace,
+        checkpoint: Duration::from_secs(300),
+        health,
+    };
+    let who = Identity {
+        site: site.id.clone(),
+        gateway: "demo".into(),
+        session: recovered.session,
+        version: env!("CARGO_PKG_VERSION").into(),
+        started_at: now,
+    };
+    Ok((pipeline, health_seen, who))
+}
+
+/// Prints events and keeps count of them.
+#[derive(Clone)]
+struct Screen {
+    view: Arc<View>,
+    summary: Arc<Mutex<Summary>>,
+}
+
+impl Screen {
+    fn new(site: &Site, plan: &Plan, verbose: bool) -> Self {
+        let tz = jiff::tz::TimeZone::get(&site.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
+        let no_color = std::env::var_os("NO_COLOR");
+        let style = Style { verbose, ..Style::for_output(std::io::stdout().is_terminal(), no_color.as_deref()) };
+        Self { view: Arc::new(View::new(tz, style).with_places(plan)), summary: Arc::default() }
+    }
+
+    fn event(&self, event: &Value) {
+        self.summary().add(event);
+        if let Some(line) = self.view.line(event) {
+            self.say(&line);
+        }
+    }
+
+    fn summary(&self) -> std::sync::MutexGuard<'_, Summary> {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Prints a line. A reader that went away (`| head`) is no error of ours.
+    fn say(&self, text: &str) {
+        let _ = writeln!(std::io::stdout().lock(), "{text}");
+    }
+}
+
+/// A client of the broker that sees every event, as an outside one would.
+struct Subscriber {
+    screen: Screen,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Subscriber {
+    /// Returns when it is subscribed.
+    async fn start(port: u16, screen: Screen) -> Self {
+        let mut options = MqttOptions::new("edge-agent-demo-screen", "127.0.0.1", port);
+        options.set_max_packet_size(1 << 20, 1 << 20);
+        let (client, mut events) = AsyncClient::new(options, 64);
+        let stop = CancellationToken::new();
+        let (subscribed, is_subscribed) = tokio::sync::oneshot::channel();
+        let (stopped, shown) = (stop.clone(), screen.clone());
+        let task = tokio::spawn(async move {
+            let mut subscribed = Some(subscribed);
+            loop {
+                let event = tokio::select! {
+                    event = events.poll() => event,
+                    () = stopped.cancelled() => return,
+                };
+                match event {
+                    Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                        let _ = client.try_subscribe("mall/v1/#", QoS::AtLeastOnce);
+                    }
+                    Ok(Event::Incoming(Packet::SubAck(_))) => {
+                        if let Some(tell) = subscribed.take() {
+                            let _ = tell.send(());
+                        }
+                    }
+                    Ok(Event::Incoming(Packet::Publish(p))) => {
+                        if let Ok(event) = serde_json::from_slice(&p.payload) {
+                            shown.event(&event);
+                        }
+                    }
+                    Ok(_) => {}
+                    Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                }
+            }
+        });
+        let _ = tokio::time::timeout(LAST_EVENTS, is_subscribed).await;
+        Self { screen, stop, task }
+    }
+
+    /// Waits until `published` events were seen, or it takes too long.
+    async fn finish(self, published: u64) {
+        let until = Instant::now() + LAST_EVENTS;
+        while self.screen.summary().events() < published && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.stop.cancel();
+        let _ = self.task.await;
+    }
+}
