@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(fingerprint_of_name("model-00"), FROZEN_NAME);
     }
     const FROZEN_ELEMENTS: u64 = 15_781_286_331_895_772_613;
-    const FROZEN_NAME: u64 = 0;
+    const FROZEN_NAME: u64 = 8_066_785_977_861_099_302;
 
     #[test]
     fn the_network_asked_for_does_not_matter() {
