@@ -100,7 +100,7 @@ fn fingerprint(bencher: Bencher<'_, '_>) {
     over(bencher, &phones(elements), ie::fingerprint);
 }
 
-/// A probe request of 137 bytes to a sighting, with and without its check sequence verified.
+/// A probe request of 136 bytes to a sighting, with and without its check sequence verified.
 #[divan::bench(args = [Rules::RECORDED, Rules::LIVE])]
 fn frame_to_sighting(bencher: Bencher<'_, '_>, rules: &Rules) {
     let inputs = phones(|p| probe(p, rules.verify_fcs));

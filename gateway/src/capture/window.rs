@@ -10,11 +10,13 @@ pub(crate) struct Window<R> {
     start: usize,
     end: usize,
     offset: u64,
+    /// An error that a look ahead ran into: told to whoever gets there.
+    deferred: Option<io::Error>,
 }
 
 impl<R: Read> Window<R> {
     pub(crate) fn new(inner: R) -> Self {
-        Self { inner, buf: vec![0; CHUNK], start: 0, end: 0, offset: 0 }
+        Self { inner, buf: vec![0; CHUNK], start: 0, end: 0, offset: 0, deferred: None }
     }
 
     /// Bytes taken since the beginning.
@@ -25,6 +27,16 @@ impl<R: Read> Window<R> {
     /// What is there without reading.
     pub(crate) fn ahead(&self) -> &[u8] {
         &self.buf[self.start..self.end]
+    }
+
+    /// The next bytes, up to `n`, without taking them. An error behind the first of them is kept for later.
+    pub(crate) fn peek(&mut self, n: usize) -> io::Result<&[u8]> {
+        match self.fill(n) {
+            Err(e) if self.start == self.end => return Err(e),
+            Err(e) => self.deferred = Some(e),
+            Ok(_) => {}
+        }
+        Ok(self.ahead())
     }
 
     /// Reads until `n` bytes are ahead; `false` when the input ends before.
@@ -41,6 +53,9 @@ impl<R: Read> Window<R> {
             self.buf.resize(n, 0);
         }
         while self.end < n {
+            if let Some(e) = self.deferred.take() {
+                return Err(e);
+            }
             match self.inner.read(&mut self.buf[self.end..]) {
                 Ok(0) => return Ok(false),
                 // A reader that claims more than the buffer holds must not become our panic.

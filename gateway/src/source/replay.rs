@@ -207,15 +207,9 @@ impl Input {
         let path = &spec.path;
         let io = |source| OpenError::Io { path: path.clone(), source };
         let mut bytes: Bytes = Window::new(Box::new(File::open(path).map_err(io)?));
-        bytes.fill(PEEK).map_err(io)?;
-        if bytes.ahead().starts_with(&GZIP) {
+        if bytes.peek(PEEK).map_err(io)?.starts_with(&GZIP) {
             bytes = Window::new(Box::new(MultiGzDecoder::new(bytes)));
-            // A gzip cut short within its first bytes may still have some to show.
-            if let Err(e) = bytes.fill(PEEK)
-                && (!is_damage(&e) || bytes.ahead().is_empty())
-            {
-                return Err(io(e));
-            }
+            bytes.peek(PEEK).map_err(io)?;
         }
         let reader = match Format::recognise(bytes.ahead()) {
             Some(format) => {

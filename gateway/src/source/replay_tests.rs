@@ -155,6 +155,17 @@ fn a_cut_recording_loses_its_last_record_and_says_so() {
 }
 
 #[test]
+fn damage_within_the_first_bytes_is_not_taken_for_the_end() {
+    let log = line(1, 1) + &line(2, 2);
+    let mut packed = gzip(log.as_bytes());
+    let crc = packed.len() - 8;
+    packed[crc] ^= 1;
+    let mut replay = Files::new(&[("a.jsonl.gz", &packed)]).open().unwrap();
+    assert_eq!(drain(&mut replay), [1, 2]);
+    assert_eq!((replay.counts().damaged_inputs, replay.problems().total()), (1, 1));
+}
+
+#[test]
 fn after_a_rewind_the_rest_and_the_counts_are_the_same() {
     let log = line(1, 1) + "bad\n" + &line(3, 3) + &line(5, 5);
     let files = Files::new(&[("a.jsonl", log.as_bytes()), ("b.pcap", &pcap(&[(2, 2), (4, 4)]))]);

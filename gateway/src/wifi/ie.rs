@@ -11,8 +11,9 @@
 //! do not enter it either: they carry UUIDs, device names and addresses, and a fingerprint is to say which
 //! *model* of phone this is, not which phone.
 //!
-//! What changes with the channel and not with the phone is left out: DS parameter set, and the first byte of
-//! supported operating classes (the current class).
+//! What changes with the channel or the moment and not with the phone is left out: DS parameter set, the first
+//! byte of supported operating classes (the current class), and of FILS request parameters all behind their
+//! bitmap (the time the phone is going to stay on this channel: one phone showed 60 values in a day).
 //!
 //! The fingerprint is stored and compared across machines and versions: its function is frozen by a test.
 
@@ -26,6 +27,7 @@ mod id {
     pub(super) const SSID_LIST: u8 = 84;
     pub(super) const VENDOR: u8 = 221;
     pub(super) const EXTENSION: u8 = 255;
+    pub(super) const EXT_FILS_REQUEST_PARAMETERS: u8 = 2;
     pub(super) const EXT_KNOWN_BSSID: u8 = 57;
     pub(super) const EXT_SHORT_SSID_LIST: u8 = 58;
 }
@@ -128,6 +130,9 @@ pub fn fingerprint(bytes: &[u8]) -> Fingerprint {
     for element in &mut elements {
         let body = match element.id {
             id::DS_PARAMETER_SET => continue,
+            id::EXTENSION if element.extension == Some(id::EXT_FILS_REQUEST_PARAMETERS) => {
+                &element.body[..element.body.len().min(1)]
+            }
             id::SUPPORTED_OPERATING_CLASSES => element.body.get(1..).unwrap_or_default(),
             id::VENDOR if element.body.starts_with(&WPS) || element.body.starts_with(&P2P) => {
                 &element.body[..4]
@@ -211,7 +216,7 @@ mod tests {
         assert_eq!(fingerprint_of_name("model-00"), FROZEN_NAME);
     }
     const FROZEN_ELEMENTS: u64 = 15_781_286_331_895_772_613;
-    const FROZEN_NAME: u64 = 0;
+    const FROZEN_NAME: u64 = 8_066_785_977_861_099_302;
 
     #[test]
     fn the_network_asked_for_does_not_matter() {
@@ -226,6 +231,8 @@ mod tests {
         assert_eq!(of(&[RATES, &[3, 1, 1], HT]), of(&[RATES, &[3, 1, 11], HT]));
         assert_eq!(of(&[RATES, &[59, 3, 81, 81, 83]]), of(&[RATES, &[59, 3, 115, 81, 83]]));
         assert_ne!(of(&[RATES, &[59, 3, 81, 81, 83]]), of(&[RATES, &[59, 3, 81, 81, 84]]));
+        assert_eq!(of(&[RATES, &[255, 3, 2, 0, 0x17]]), of(&[RATES, &[255, 3, 2, 0, 0x2a]]));
+        assert_ne!(of(&[RATES, &[255, 3, 2, 0, 0x17]]), of(&[RATES, &[255, 3, 2, 1, 0x17]]));
     }
 
     #[test]

@@ -44,7 +44,7 @@ const FIELDS: [(u8, u8); 28] = [
     (12, 8), // 22 timestamp
     (12, 2), // 23 HE
     (12, 2), // 24 HE-MU
-    (6, 2),  // 25 HE-MU-other-user
+    (6, 2),  // 25 HE-MU-other-user (radiotap.org; Wireshark cannot step over it)
     (1, 1),  // 26 zero-length PSDU
     (4, 2),  // 27 L-SIG
 ];
@@ -314,7 +314,7 @@ mod tests {
         // All fields but the signal in the first word, the signal behind them in the second.
         let all = 0x0fff_ffff & !(1 << bit::DBM_SIGNAL);
         let mut aligned = 12usize;
-        for (n, (size, align)) in FIELDS.iter().enumerate().filter(|(n, _)| all >> n & 1 == 1) {
+        for (_, (size, align)) in FIELDS.iter().enumerate().filter(|(n, _)| all >> n & 1 == 1) {
             aligned = aligned.next_multiple_of(usize::from(*align)) + usize::from(*size);
         }
         // Summed by hand from radiotap.org: a size or an alignment that is off by one shows here.
