@@ -44,7 +44,7 @@ fn child() {
             }
             out.flush().unwrap();
             if round % 3 == 0 {
-                let some = store.read_outbox(None, 10).await.unwrap();
+                let some = store.read_outbox(None, 13).await.unwrap();
                 for queued in &some {
                     writeln!(out, "acknowledging {:032x}", queued.event.id.0).unwrap();
                 }

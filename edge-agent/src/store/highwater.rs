@@ -8,9 +8,9 @@
 //! [`HighWater`] followed by zeroes. The valid slot with the larger commit number counts.
 //!
 //! It is written after the database is durable, so it never claims too much, and handed to the device at every
-//! [`SYNC_EVERY`]th commit, at open and at close: an fdatasync costs a 4 KiB page, and the kernel writes the
-//! page by itself within half a minute. What a power cut leaves behind is therefore at most that much behind
-//! the database; what `kill -9` leaves is exact.
+//! [`SYNC_EVERY`]th commit, at open and at close. An fdatasync costs a 4 KiB page, and one at every commit took
+//! small commits from 0.3 to 3.9 ms; the kernel writes the page by itself within half a minute. What a power cut
+//! leaves behind is therefore at most that much behind the database; what `kill -9` leaves is exact.
 
 use super::record::{self, Kind};
 use serde::{Deserialize, Serialize};

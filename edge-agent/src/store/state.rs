@@ -39,6 +39,9 @@ pub(super) struct State {
     known: HashMap<EventId, u8>,
     recent: VecDeque<(Key, Vec<EventId>)>,
     recent_ids: usize,
+    /// Acknowledged, and still in the database: each batch of sled's is a write of its own, so they leave with
+    /// the next batch that is written anyway.
+    acked: HashSet<u64>,
     /// No flow event is queued before this sequence.
     no_flow_before: u64,
 }
@@ -115,19 +118,30 @@ impl State {
         Ok((changes, told))
     }
 
-    /// Plans the removal of these events from the outbox; others are ignored.
-    pub(super) fn acknowledge(&mut self, db: &Db, seqs: &[OutboxSeq]) -> Result<Changes, DbError> {
-        let mut changes = Changes::default();
-        let mut seen = HashSet::new();
-        for seq in seqs.iter().map(|s| s.0).filter(|s| seen.insert(*s)) {
-            let key = Key::Outbox(seq).bytes();
-            if let Some(value) = db.get(&key)? {
+    /// These events are no longer queued; others are ignored. They are removed by the next planned batch.
+    pub(super) fn acknowledge(&mut self, db: &Db, seqs: &[OutboxSeq]) -> Result<(), DbError> {
+        for OutboxSeq(seq) in seqs {
+            if self.acked.contains(seq) {
+                continue;
+            }
+            if let Some(value) = db.get(&Key::Outbox(*seq).bytes())? {
                 self.take_queued(&value);
-                changes.remove(key);
+                self.acked.insert(*seq);
             }
         }
+        Ok(())
+    }
+
+    /// Whether the event with this sequence was acknowledged and is only not yet removed.
+    pub(super) fn is_acknowledged(&self, seq: u64) -> bool {
+        self.acked.contains(&seq)
+    }
+
+    /// Plans the removal of what was acknowledged.
+    pub(super) fn remove_acknowledged(&mut self) -> Changes {
+        let mut changes = Changes::default();
         self.put_meta(&mut changes);
-        Ok(changes)
+        changes
     }
 
     /// Plans the move of an event to the dead letters; `None` when it is not queued.
@@ -139,6 +153,9 @@ impl State {
         options: &StoreOptions,
     ) -> Result<Option<Changes>, StoreError> {
         let key = Key::Outbox(seq.0).bytes();
+        if self.is_acknowledged(seq.0) {
+            return Ok(None);
+        }
         let Some(value) = db.get(&key)? else { return Ok(None) };
         let mut changes = Changes::default();
         let (_, record) = record::read_queued(&value)
@@ -170,14 +187,16 @@ impl State {
         Ok(Some(changes))
     }
 
-    /// To be called when removals were applied: finds the oldest event anew if it was removed.
+    /// To be called after removals: finds the oldest event anew if it was removed.
     pub(super) fn refresh_oldest(&mut self, db: &Db) -> Result<(), DbError> {
         if self.oldest.is_some() {
             return Ok(());
         }
         let prefix = [Table::Outbox as u8];
         for entry in db.scan(&prefix, &prefix) {
-            if let Ok((_, record)) = record::read_queued(&entry?.1) {
+            if let Ok((_, record)) = record::read_queued(&entry?.1)
+                && !self.is_acknowledged(record.seq)
+            {
                 self.oldest = Some((record.seq, record.queued_at));
                 break;
             }
@@ -205,7 +224,11 @@ impl State {
         self.recent.push_back((key, ids));
     }
 
-    pub(super) fn put_meta(&self, changes: &mut Changes) {
+    /// Adds the counters to a batch, and the removals they already count.
+    pub(super) fn put_meta(&mut self, changes: &mut Changes) {
+        for seq in self.acked.drain() {
+            changes.remove(Key::Outbox(seq).bytes());
+        }
         // Six integers always fit.
         if let Some(value) = record::seal(Kind::Meta, &self.meta) {
             changes.put(Key::Meta.bytes(), value);
@@ -251,7 +274,7 @@ impl State {
         told: &mut Committed,
     ) -> Result<(), DbError> {
         let mut need: u64 = arrivals.iter().map(|a| weight(&a.value)).sum();
-        let mut gone = HashSet::new();
+        let mut gone = self.acked.clone();
         for flow_only in [true, false] {
             let prefix = [Table::Outbox as u8];
             let from = if flow_only { Key::Outbox(self.no_flow_before).bytes() } else { prefix.to_vec() };

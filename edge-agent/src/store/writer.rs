@@ -18,8 +18,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Acknowledgements that may be lost in a power cut before the database is made durable for them.
-const MAX_UNFLUSHED: usize = 4_096;
+/// Acknowledgements that may be lost in a power cut before they get a durable batch of their own.
+const MAX_UNFLUSHED: usize = 1_024;
 /// On a full disk a commit is tried after so many acknowledgements.
 const ACKS_THAT_MAKE_ROOM: usize = 64;
 /// Commits between two attempts to rebuild, when one failed.
@@ -192,8 +192,7 @@ impl Writer {
             if let Some(fault) = scan.faults.first() {
                 return Err(DbError::Damaged(format!("{} {}", fault.key, fault.reason)));
             }
-            let changes = state.acknowledge(&db, &self.unflushed)?;
-            db.apply(changes)?;
+            state.acknowledge(&db, &self.unflushed)?;
             state.refresh_oldest(&db)?;
             tracing::info!("the store is open again at batch {known}");
             Ok(Open { db, state })
@@ -227,7 +226,7 @@ impl Writer {
     }
 
     fn read(&mut self, after: Option<OutboxSeq>, limit: usize) -> Result<Vec<Queued>, StoreError> {
-        let Some(Open { db, .. }) = &self.open else { return Err(StoreError::Closed) };
+        let Some(Open { db, state }) = &self.open else { return Err(StoreError::Closed) };
         let from = record::Key::Outbox(after.map_or(0, |s| s.0.saturating_add(1))).bytes();
         let mut events = Vec::new();
         if after == Some(OutboxSeq(u64::MAX)) {
@@ -239,6 +238,7 @@ impl Writer {
             }
             let (key, value) = entry?;
             match record::read_queued(&value) {
+                Ok((_, r)) if state.is_acknowledged(r.seq) => {}
                 Ok((_, r)) => events.push(Queued {
                     seq: OutboxSeq(r.seq),
                     queued_at: r.queued_at,
@@ -261,15 +261,19 @@ impl Writer {
         self.acked_since_full = self.acked_since_full.saturating_add(seqs.len());
         self.unflushed.extend_from_slice(seqs);
         let Some(Open { db, state }) = &mut self.open else { return Err(StoreError::Closed) };
-        let changes = state.acknowledge(db, seqs)?;
-        self.stats.bytes_written += changes.bytes();
-        db.apply(changes)?;
+        state.acknowledge(db, seqs)?;
         state.refresh_oldest(db)?;
-        if self.unflushed.len() > MAX_UNFLUSHED {
-            db.make_durable()?;
-            self.unflushed.clear();
+        if self.unflushed.len() >= MAX_UNFLUSHED { self.remove_acknowledged() } else { Ok(()) }
+    }
+
+    fn remove_acknowledged(&mut self) -> Result<(), StoreError> {
+        match &mut self.open {
+            Some(Open { state, .. }) if !self.unflushed.is_empty() => {
+                let changes = state.remove_acknowledged();
+                self.finish(changes)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn dead_letter(&mut self, seq: OutboxSeq, reason: &str) -> Result<(), StoreError> {
@@ -298,6 +302,7 @@ impl Writer {
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
+        self.remove_acknowledged()?;
         let Some(Open { db, .. }) = self.open.take() else { return Ok(()) };
         db.close()?;
         self.high_water.sync()?;
@@ -332,6 +337,11 @@ impl Writer {
         }
         let next = self.number + 1;
         let commit = state.meta.commit;
+        if let Err(e) = self.attempt(Self::remove_acknowledged) {
+            tracing::warn!("the store cannot be rebuilt now: {e}");
+            return;
+        }
+        let Some(Open { db, .. }) = &self.open else { return };
         let built = recover::build(&self.folder, next, |target| {
             let copied = copy(db, target).and_then(|()| scan::scan(target));
             let scan = copied.map_err(|e| OpenError::db(target.path(), e))?;
