@@ -136,7 +136,7 @@ impl Run {
                     .await
                     .unwrap();
                 assert_eq!((told.queued, told.skipped_duplicates), (fresh.len() as u64, skipped));
-                let queued = store.read_outbox(before, 1000).await.unwrap();
+                let queued = store.read_outbox(before.map(OutboxSeq), 1000).await.unwrap();
                 assert_eq!(queued.iter().map(|q| q.event.id).collect::<Vec<_>>(), fresh);
                 assert_eq!(told.newest, queued.last().map(|q| q.seq));
                 assert!(queued.iter().all(|q| !q.recovered));

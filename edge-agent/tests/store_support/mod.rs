@@ -7,6 +7,7 @@ use visit_core::engine::{LedgerChange, VisitRecord};
 use visit_core::event::*;
 use visit_core::observation::Pseudonym;
 use visit_core::time::Timestamp;
+use visit_core::visit::Device;
 
 pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(1_763_688_600_000_000 + seconds * 1_000_000)
@@ -70,7 +71,9 @@ pub fn batch(events: impl IntoIterator<Item = Event>) -> Batch {
 }
 
 pub fn put(visit: u64) -> LedgerChange {
-    LedgerChange::Put(VisitRecord { visit: VisitId(u128::from(visit)) })
+    let mut device = Device::new("joy", Pseudonym(u128::from(visit)), Identity::Session, Timestamp::from_micros(1));
+    device.visit = VisitId(u128::from(visit));
+    LedgerChange::Put(VisitRecord { visit: device.visit, map_version: 1, device })
 }
 
 pub fn runtime() -> tokio::runtime::Runtime {
