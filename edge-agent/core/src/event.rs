@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 mod json;
 #[cfg(feature = "schema")]
+pub mod samples;
+#[cfg(feature = "schema")]
 pub mod schema;
 
 pub use json::{CloudEvent, Extra};

@@ -48,13 +48,29 @@ impl CloudEvent<'_> {
     }
 }
 
+/// 9999-12-31, days since 1970-01-01.
+const LAST_DAY: i32 = 2_932_896;
+
+/// `/mall/{site}` as a URI reference: what RFC 3986 §2.3 does not call unreserved is percent-encoded.
+fn source(site: &str) -> String {
+    let mut uri = String::from("/mall/");
+    for byte in site.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    uri
+}
+
 impl Serialize for CloudEvent<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let e = self.event;
         let mut map = s.serialize_struct("CloudEvent", 8)?;
         map.serialize_field("specversion", "1.0")?;
         map.serialize_field("id", &e.id.to_string())?;
-        map.serialize_field("source", &format!("/mall/{}", e.site))?;
+        map.serialize_field("source", &source(&e.site))?;
         map.serialize_field("type", &e.event_type())?;
         map.serialize_field("time", &e.time.to_string())?;
         map.serialize_field("datacontenttype", "application/json")?;
@@ -81,8 +97,10 @@ impl Serialize for CloudEvent<'_> {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(super) struct VisitData<F> {
     /// The visit.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{32}$")))]
     visit_id: String,
     /// 1, 2, 3… within the visit: order by it.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     seq: u32,
     /// Pseudonym of the device.
     device: String,
@@ -110,6 +128,7 @@ pub(super) struct Provenance {
     /// Privacy mode in force.
     privacy_mode: PrivacyMode,
     /// Short hash of configuration and site map in force, eight hexadecimal digits.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{8}$")))]
     config_version: String,
     /// Sent again or late after an outage.
     resent: bool,
@@ -135,6 +154,7 @@ pub(super) struct ReceiptData {
     /// ISO 4217 code.
     currency: Option<String>,
     /// Business date of the till, `YYYY-MM-DD`.
+    #[cfg_attr(feature = "schema", schemars(extend("format" = "date")))]
     business_date: String,
     /// Token of a member who agreed (consented mode only).
     member: Option<String>,
@@ -239,7 +259,9 @@ impl CloudEvent<'_> {
     }
 
     fn receipt_data(&self, r: &ReceiptRecorded) -> ReceiptData {
-        let date = Timestamp::from_micros(i64::from(r.business_date) * 86_400_000_000).to_string();
+        // A till may claim any day; RFC 3339 has four digits for the year.
+        let day = i64::from(r.business_date.clamp(0, LAST_DAY));
+        let date = Timestamp::from_micros(day * 86_400_000_000).to_string();
         ReceiptData {
             store: r.store.clone(),
             till: r.till.clone(),
@@ -271,6 +293,55 @@ impl CloudEvent<'_> {
             bag_rate: f.bag_rate,
             dwell_s: f.dwell_s,
             provenance: self.provenance(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_till_that_claims_any_day_gets_a_date_of_ten_characters() {
+        for (day, date) in [
+            (0, "1970-01-01"),
+            (20_413, "2025-11-21"),
+            (-5, "1970-01-01"),
+            (LAST_DAY, "9999-12-31"),
+            (i32::MAX, "9999-12-31"),
+            (i32::MIN, "1970-01-01"),
+        ] {
+            let event = Event {
+                id: EventId(1),
+                site: "朝阳 1".into(),
+                time: Timestamp::from_micros(0),
+                detected_at: Timestamp::from_micros(0),
+                privacy_mode: PrivacyMode::Pseudonymous,
+                config_version: 1,
+                body: Body::Receipt(ReceiptRecorded {
+                    store: "s".into(),
+                    till: "t".into(),
+                    zone: "z".into(),
+                    number: None,
+                    kind: ReceiptKind::Sale,
+                    amount_minor: None,
+                    currency: None,
+                    business_date: day,
+                    member: None,
+                    unreadable: false,
+                    attribution: Attribution {
+                        visit_id: None,
+                        confidence: Confidence::new(1.0),
+                        candidates: 0,
+                        none: Confidence::new(1.0),
+                    },
+                    retracts: None,
+                }),
+            };
+            let text = CloudEvent { event: &event, extra: &Extra::default() }.to_json();
+            let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(json["data"]["business_date"], date);
+            assert_eq!(json["source"], "/mall/%E6%9C%9D%E9%98%B3%201");
         }
     }
 }

@@ -1,0 +1,170 @@
+//! One event of each type, as a consumer will meet it: a short visit with one purchase, and what else can happen.
+
+use super::*;
+
+const SITE: &str = "joy-city";
+
+/// One event per type, in the order of [`super::schema::all`].
+pub fn all() -> Vec<Event> {
+    let visit = VisitId::of(SITE, device(), at("2025-11-21T10:02:11.250Z"));
+    let event_id = |kind: &str, seq| EventId::of(SITE, &visit.0.to_be_bytes(), kind, seq);
+    let (second, shop) = ("2025-11-21T10:20:40.000Z", "F2-Z03".to_owned());
+    let dwell = |duration_s| Dwell {
+        zone: shop.clone(),
+        floor: "F2".into(),
+        brand: Some("Nike".into()),
+        started_at: at("2025-11-21T10:09:02.000Z"),
+        duration_s,
+    };
+    let facts = [
+        ("2025-11-21T10:02:11.250Z", VisitFact::Approached(Approached { zone: "F1-P01".into() })),
+        (
+            "2025-11-21T10:02:11.250Z",
+            VisitFact::PassedBy(PassedBy {
+                zone: "F1-P01".into(),
+                started_at: at("2025-11-21T10:02:11.250Z"),
+            }),
+        ),
+        (
+            "2025-11-21T10:03:05.000Z",
+            VisitFact::Arrived(Arrived { zone: "F1-E01".into(), floor: "F1".into() }),
+        ),
+        (
+            "2025-11-21T10:08:30.000Z",
+            VisitFact::FloorChanged(FloorChanged {
+                from_floor: "F1".into(),
+                floor: "F2".into(),
+                direction: Direction::Up,
+            }),
+        ),
+        ("2025-11-21T10:12:02.000Z", VisitFact::DwellStarted(dwell(180.0))),
+        (second, VisitFact::DwellEnded(dwell(698.0))),
+        (
+            "2025-11-21T10:19:58.000Z",
+            VisitFact::BagCarried(BagCarried {
+                zone: shop.clone(),
+                floor: "F2".into(),
+                store: "nike-f2".into(),
+                receipt: ReceiptRef {
+                    number: Some("20251121-0042".into()),
+                    amount_minor: Some(12_900),
+                    currency: Some("CNY".into()),
+                },
+                candidates: 3,
+            }),
+        ),
+        (
+            "2025-11-21T10:31:17.500Z",
+            VisitFact::Exited(Exited {
+                zone: "F1-E01".into(),
+                reason: ExitReason::LeftByEntrance,
+                duration_s: 1_692.5,
+                floors: vec!["F1".into(), "F2".into()],
+                stays: 1,
+                purchases: 1,
+                retracts: None,
+            }),
+        ),
+        (
+            "2025-11-21T10:40:00.000Z",
+            VisitFact::Resumed(Resumed {
+                zone: "F1-E01".into(),
+                retracts: event_id("visit.exited", 8).to_string(),
+            }),
+        ),
+        (
+            "2025-11-21T10:41:00.000Z",
+            VisitFact::Merged(Merged {
+                merged: vec![visit.to_string(), format!("{:032x}", 0x0ff1_ce00_u128)],
+                into: visit.to_string(),
+            }),
+        ),
+        (
+            "2025-11-21T10:19:58.000Z",
+            VisitFact::Linked(Linked {
+                member: MemberToken(0x6d65_6d62_6572).to_string(),
+                evidence: LinkEvidence::Receipt,
+            }),
+        ),
+    ];
+    let mut events: Vec<Event> = (1u32..)
+        .zip(facts)
+        .map(|(seq, (time, fact))| {
+            let id = event_id(&format!("visit.{}", fact.kind()), seq.into());
+            let body = Body::Visit(VisitEvent {
+                visit,
+                seq,
+                device: device(),
+                identity: Identity::Session,
+                confidence: Confidence::new(0.87),
+                fact,
+            });
+            event(id, time, body)
+        })
+        .collect();
+    let bag_carried = events[6].id;
+    events.push(receipt(visit, bag_carried));
+    events.push(flow());
+    events
+}
+
+fn receipt(visit: VisitId, bag_carried: EventId) -> Event {
+    let body = Body::Receipt(ReceiptRecorded {
+        store: "nike-f2".into(),
+        till: "till-F2-Z03".into(),
+        zone: "F2-Z03".into(),
+        number: Some("20251121-0057".into()),
+        kind: ReceiptKind::Refund,
+        amount_minor: Some(12_900),
+        currency: Some("CNY".into()),
+        business_date: 20_413,
+        member: None,
+        unreadable: false,
+        attribution: Attribution {
+            visit_id: Some(visit.to_string()),
+            confidence: Confidence::new(0.91),
+            candidates: 3,
+            none: Confidence::new(0.04),
+        },
+        retracts: Some(bag_carried),
+    });
+    event(EventId::of(SITE, b"till-F2-Z03", "receipt.recorded", 57), "2025-11-21T11:05:00.000Z", body)
+}
+
+fn flow() -> Event {
+    let body = Body::Flow(FlowInterval {
+        scope: FlowScope::Zone,
+        place: "F2-Z03".into(),
+        from: at("2025-11-21T10:15:00.000Z"),
+        until: at("2025-11-21T10:20:00.000Z"),
+        basis: FlowBasis::Index,
+        suppressed: false,
+        footfall: Some(24),
+        occupancy: Some(Estimate { estimate: 31.0, low: 26.5, high: 36.5 }),
+        capture_rate: None,
+        bag_rate: None,
+        dwell_s: Some(DwellQuantiles { count: 9, p50: 412.0, p90: 988.5 }),
+    });
+    event(EventId::of(SITE, b"zone/F2-Z03", "flow.interval", 5_878_962), "2025-11-21T10:20:00.000Z", body)
+}
+
+fn event(id: EventId, time: &str, body: Body) -> Event {
+    let time = at(time);
+    Event {
+        id,
+        site: SITE.into(),
+        time,
+        detected_at: time + crate::time::Span::from_millis(1_500),
+        privacy_mode: PrivacyMode::Consented,
+        config_version: 0x5eed_cafe,
+        body,
+    }
+}
+
+fn device() -> Pseudonym {
+    Pseudonym(0x8d3f_7a10_42c9_5be6_17f0_93ad_6c28_e451)
+}
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).expect("the samples' times are RFC 3339")
+}
