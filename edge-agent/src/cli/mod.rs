@@ -1,3 +1,4 @@
 //! The command line: one file for each command.
 
 pub mod exit;
+pub mod schema;

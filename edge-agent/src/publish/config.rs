@@ -57,6 +57,10 @@ pub struct MqttConfig {
     pub event_expiry: Option<Duration>,
     /// How often the retained health message is renewed.
     pub health_interval: Duration,
+    /// Longest first wait before calling again; it doubles with each failure (the wait itself is random).
+    pub reconnect_min: Duration,
+    /// Longest wait before calling again.
+    pub reconnect_max: Duration,
     /// How long a shutdown may take to publish what is queued and to say goodbye.
     pub drain_timeout: Duration,
 }
@@ -79,6 +83,8 @@ impl Default for MqttConfig {
             backlog_rate: 2000,
             event_expiry: None,
             health_interval: Duration::from_secs(60),
+            reconnect_min: Duration::from_millis(500),
+            reconnect_max: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(5),
         }
     }
@@ -133,6 +139,10 @@ impl MqttConfig {
         if self.health_interval < Duration::from_secs(1) {
             say("health_interval", format!("{:?}; must be 1 s or more", self.health_interval));
         }
+        if self.reconnect_min.is_zero() || self.reconnect_min > self.reconnect_max {
+            let (min, max) = (self.reconnect_min, self.reconnect_max);
+            say("reconnect_min", format!("{min:?}; must be above 0 and not above reconnect_max, {max:?}"));
+        }
         if let Err(why) = check_topic(&self.prefix) {
             say("prefix", format!("{:?} {why}; mall/v1 is usual", self.prefix));
         }
@@ -146,8 +156,10 @@ impl MqttConfig {
             if tls.client_cert.is_some() != tls.client_key.is_some() {
                 say("tls", "client_cert and client_key go together: name both or neither".into());
             }
-            if ServerName::try_from(self.host.as_str()).is_err() {
-                say("host", format!("{:?} cannot be checked against a certificate", self.host));
+            // The client takes an IPv6 address only in brackets, which no certificate carries.
+            let is_v6 = self.host.contains(':');
+            if is_v6 || ServerName::try_from(self.host.as_str()).is_err() {
+                say("host", format!("{:?} cannot be checked against a certificate: use a name", self.host));
             }
         }
         found
