@@ -1,1 +1,4 @@
 //! The demo.
+
+#[cfg(feature = "embedded-broker")]
+pub mod broker;
