@@ -1,5 +1,5 @@
 //! The publisher and the demo's embedded broker, heard by a client that speaks MQTT 3.1.1.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 #![cfg(feature = "embedded-broker")]
 
 mod publish_support;

@@ -1,5 +1,5 @@
 //! The publisher against brokers that misbehave and a store that fails.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod publish_support;
 
@@ -41,6 +41,34 @@ async fn an_event_refused_for_quota_is_sent_again_later_and_says_so() {
         }
     }
     assert_eq!(events, [false, true, true]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_refused_for_good_is_kept_apart_with_the_reason() {
+    for (reason, words) in [
+        (PubAckReason::NotAuthorized, "not authorized (0x87)"),
+        (PubAckReason::TopicNameInvalid, "topic name invalid (0x90)"),
+        (PubAckReason::PayloadFormatInvalid, "payload format invalid (0x99)"),
+    ] {
+        let broker = FakeBroker::start(move |p| {
+            let refuse = p.payload.windows(6).any(|w| w == b"POISON");
+            if refuse { Answer::Ack(reason) } else { TAKEN }
+        })
+        .await;
+        let outbox = MemoryOutbox::with_events(2);
+        outbox.store(arrival(3, "POISON"), false);
+        outbox.push(2);
+        let running = run(config(broker.port), outbox);
+        running.until_empty().await;
+        let dead = running.outbox.dead();
+        assert!(dead.len() == 1 && dead[&3].contains(words), "{dead:?}");
+        let report = running.stop().await;
+        assert_eq!(
+            (report.stats.acknowledged, report.stats.dead_lettered, report.stats.reconnects),
+            (4, 1, 0)
+        );
+        assert!(report.stats.last_error.unwrap().contains(words));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

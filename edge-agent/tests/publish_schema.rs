@@ -1,5 +1,5 @@
 //! The published contract: schemas, samples, AsyncAPI. `UPDATE_GOLDEN=1` rewrites `docs/schema/v1`.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use edge_agent::cli::schema::{SchemaArgs, drift, run};
 use edge_agent::publish::asyncapi::documents;

@@ -27,7 +27,11 @@ impl Broker {
         let mut broker = rumqttd::Broker::new(config(address));
         thread::Builder::new()
             .name("broker".into())
-            .spawn(move || broker.start())
+            .spawn(move || {
+                if let Err(e) = broker.start() {
+                    tracing::error!("embedded broker: {e}");
+                }
+            })
             .map_err(|e| Failure::new(Exit::Unavailable, format!("no thread for the broker: {e}")))?;
         let patience = Instant::now() + Duration::from_secs(5);
         while TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_err() {

@@ -91,7 +91,7 @@ impl Link {
                 let mut network = events.network_options();
                 network.set_connection_timeout(config.connect_timeout.as_secs() + 1);
                 events.set_network_options(network);
-                (Client::V4(client), tokio::spawn(drive(EventLoop::V4(events), tx, config.into())))
+                (Client::V4(client), tokio::spawn(drive(EventLoop::V4(Box::new(events)), tx, config.into())))
             }
         };
         Ok(Self { client, notices, driver })
@@ -179,7 +179,7 @@ fn credentials(config: &MqttConfig) -> Option<(&str, &str)> {
 
 enum EventLoop {
     V5(Box<v5::EventLoop>),
-    V4(rumqttc::EventLoop),
+    V4(Box<rumqttc::EventLoop>),
 }
 
 struct Timeouts {
@@ -201,6 +201,7 @@ async fn drive(mut events: EventLoop, notices: mpsc::Sender<Notice>, timeouts: T
     loop {
         let (notice, last) = match timeout(patience, events.poll()).await {
             Ok(Ok(None)) => continue,
+            Ok(Ok(Some(closed @ Notice::Closed { .. }))) => (closed, true),
             Ok(Ok(Some(notice))) => (notice, false),
             Ok(Err(closed)) => (closed, true),
             Err(_) => {
@@ -247,9 +248,15 @@ impl EventLoop {
     }
 }
 
+/// DISCONNECT is on its way; it is for the client to close the connection then (MQTT 5 §3.14.4).
+fn parted() -> Notice {
+    Notice::Closed { why: "DISCONNECT sent".into(), by_broker: false }
+}
+
 fn notice_v5(event: v5::Event) -> Option<Notice> {
     match event {
         v5::Event::Outgoing(Outgoing::Publish(id)) => Some(Notice::Sent(id)),
+        v5::Event::Outgoing(Outgoing::Disconnect) => Some(parted()),
         v5::Event::Incoming(mqtt5::Packet::PubAck(ack)) => Some(Notice::Acked(ack.pkid, verdict(ack.reason))),
         v5::Event::Incoming(mqtt5::Packet::ConnAck(ack)) => {
             let p = ack.properties;
@@ -265,6 +272,7 @@ fn notice_v5(event: v5::Event) -> Option<Notice> {
 fn notice_v4(event: &rumqttc::Event) -> Option<Notice> {
     match event {
         rumqttc::Event::Outgoing(Outgoing::Publish(id)) => Some(Notice::Sent(*id)),
+        rumqttc::Event::Outgoing(Outgoing::Disconnect) => Some(parted()),
         rumqttc::Event::Incoming(rumqttc::Packet::PubAck(ack)) => {
             Some(Notice::Acked(ack.pkid, Verdict::Taken))
         }

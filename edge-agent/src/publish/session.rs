@@ -4,13 +4,15 @@
 //! event leaves the outbox when its PUBACK is in, and not before. When the connection ends, whatever was in
 //! either place is still in the outbox, and the next connection reads it again.
 
+mod verdicts;
+
 use super::backoff::Backoff;
 use super::config::MqttConfig;
 use super::feed::{Feed, Next};
-use super::link::{Limits, Link, Notice, Verdict};
+use super::link::{Limits, Link, Notice};
 use super::message::{Identity, Message, OfflineReason};
 use super::outbox::{Outbox, OutboxError, Queued};
-use super::poison::{Death, Suspects};
+use super::poison::Suspects;
 use super::stats::PublishStats;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -18,13 +20,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 /// Acknowledgements the store would not take, at most, before publishing waits for it.
 const UNSTORED_ACKS: usize = 10_000;
-
-/// Wait after a failed call of the outbox.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What every connection needs.
 pub(super) struct Context<'a, O> {
@@ -279,6 +278,11 @@ impl<'a, O: Outbox> Session<'a, O> {
 
     /// Submits events while there is room.
     async fn fill(&mut self, now: Instant) -> Result<(), Over> {
+        if !self.birth_answered {
+            // A broker that resets the connection takes its unread PUBACKs with it: only after the birth is
+            // answered can an end of the connection be held against an event.
+            return Ok(());
+        }
         if self.store_paused_until.is_some_and(|t| now < t) || self.memory.acks.len() >= UNSTORED_ACKS {
             return Ok(());
         }
@@ -391,91 +395,13 @@ impl<'a, O: Outbox> Session<'a, O> {
         }
     }
 
-    async fn judge(&mut self, seq: u64, verdict: Verdict) {
-        self.memory.suspects.acquit(seq);
-        match verdict {
-            Verdict::Taken => self.taken(seq),
-            Verdict::NobodyListens => {
-                PublishStats::add(&self.cx.stats.no_subscribers, 1);
-                self.taken(seq);
-            }
-            Verdict::Later(reason) => {
-                let wait = self.pause.next().max(Duration::from_millis(100));
-                warn!(seq, reason, ?wait, "the broker refused an event for now");
-                PublishStats::add(&self.cx.stats.refused, 1);
-                self.cx.stats.failed(format!("event {seq} refused for now: {reason}"));
-                self.retries.insert(seq);
-                self.paused_until = Some(Instant::now() + wait);
-            }
-            Verdict::Never(reason) => self.bury(seq, reason.into()).await,
-        }
-    }
-
-    fn taken(&mut self, seq: u64) {
-        PublishStats::add(&self.cx.stats.acknowledged, 1);
-        self.memory.acks.push(seq);
-        self.pause.reset();
-    }
-
-    fn answered(&mut self, tracked: Tracked, verdict: Verdict) -> Result<(), Over> {
-        if let Verdict::Later(reason) | Verdict::Never(reason) = verdict {
-            warn!(?tracked, reason, "the broker refused a message about this gateway");
-            self.cx.stats.failed(format!("{tracked:?} message refused: {reason}"));
-        }
-        match tracked {
-            Tracked::Birth => self.birth_answered = true,
-            Tracked::Farewell => return Err(Over::Stopped),
-            Tracked::Health | Tracked::Event(_) => {}
-        }
-        Ok(())
-    }
-
-    /// To the dead letters.
-    async fn bury(&mut self, seq: u64, reason: String) {
-        error!(seq, reason, "no broker will take this event: moved to the dead letters");
-        self.cx.stats.failed(format!("event {seq}: {reason}"));
-        match self.cx.outbox.dead_letter(seq, reason).await {
-            Ok(()) => PublishStats::add(&self.cx.stats.dead_lettered, 1),
-            // It is still in the outbox: the next connection comes to it again.
-            Err(e) => self.store_failed(&e),
-        }
-    }
-
-    async fn store_acks(&mut self) {
-        if self.memory.acks.is_empty() || self.store_paused_until.is_some_and(|t| Instant::now() < t) {
-            return;
-        }
-        match self.cx.outbox.acknowledge(self.memory.acks.clone()).await {
-            Ok(()) => self.memory.acks.clear(),
-            Err(e) => self.store_failed(&e),
-        }
-    }
-
-    fn store_failed(&mut self, e: &OutboxError) {
-        error!("{e}");
-        PublishStats::add(&self.cx.stats.store_errors, 1);
-        self.cx.stats.failed(e.to_string());
-        self.store_paused_until = Some(Instant::now() + STORE_PAUSE);
-    }
-
-    async fn look_for_poison(&mut self, by_broker: bool) {
-        let death = Death {
-            by_broker: by_broker && self.birth_answered,
-            lived: self.began.elapsed(),
-            in_flight: self.events_out().collect(),
-        };
-        if let Some(seq) = self.memory.suspects.connection_died(&death) {
-            self.bury(seq, "the broker hangs up on it, every time".into()).await;
-        }
-    }
-
     /// DISCONNECT, and the time for it to leave.
     async fn part(&mut self) {
         self.link.goodbye();
         let gone =
             async { while !matches!(self.link.notices.recv().await, None | Some(Notice::Closed { .. })) {} };
         if timeout(Duration::from_secs(1), gone).await.is_err() {
-            warn!("the broker did not close the connection after DISCONNECT");
+            warn!("DISCONNECT could not be sent: the broker will publish the last will");
         }
     }
 
@@ -491,10 +417,10 @@ impl<'a, O: Outbox> Session<'a, O> {
         };
         let pauses = [self.paused_until, self.store_paused_until].into_iter().flatten();
         let resume = pauses.filter(|t| *t > now).max();
-        let probing = self.memory.suspects.probe().is_some();
+        let holding = !self.birth_answered || self.memory.suspects.probe().is_some();
         let next = match resume {
             Some(resume) => Some(resume),
-            None if probing || self.outstanding() >= self.slots => None,
+            None if holding || self.outstanding() >= self.slots => None,
             None => self.feed.backlog_ready_at(now),
         };
         if let Some(next) = next {

@@ -1,5 +1,6 @@
 //! Brokers and subscribers for the publisher's tests.
-#![allow(dead_code, missing_docs, unreachable_pub)] // each test file uses a part of it
+// Each test file uses a part of it; helpers of tests may unwrap as tests do.
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod fake;
 
