@@ -134,7 +134,8 @@ impl Pipeline {
             self.room.advance(at);
             report.observations += 1;
             if self.input.can_rewind() && checkpointed.elapsed() >= self.checkpoint {
-                let checkpoint = Checkpoint { snapshot: self.room.snapshot(), position: self.input.position() };
+                let checkpoint =
+                    Checkpoint { snapshot: self.room.snapshot(), position: self.input.position() };
                 self.commit(&mut report, Some(checkpoint)).await?;
                 (checkpointed, oldest_uncommitted) = (Instant::now(), None);
             }

@@ -55,7 +55,10 @@ const LAST_EVENTS: Duration = Duration::from_secs(3);
 /// Runs `demo`.
 pub fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     let pace = Pace::new(args.speed).ok_or_else(|| {
-        Failure::new(Exit::Config, format!("--speed {}: must be 0 or more; 600 plays an hour in six seconds", args.speed))
+        Failure::new(
+            Exit::Config,
+            format!("--speed {}: must be 0 or more; 600 plays an hour in six seconds", args.speed),
+        )
     })?;
     let broker = match args.port {
         Some(port) => Broker::start(port)?,
@@ -67,7 +70,8 @@ pub fn run(args: &DemoArgs) -> Result<Exit, Failure> {
 }
 
 async fn demo(args: &DemoArgs, pace: Pace, port: u16) -> Result<Exit, Failure> {
-    let software = |what: &str, e: &dyn std::fmt::Display| Failure::new(Exit::Software, format!("{what}: {e}"));
+    let software =
+        |what: &str, e: &dyn std::fmt::Display| Failure::new(Exit::Software, format!("{what}: {e}"));
     let site = config::parse_site("the built-in site", site::TOML).map_err(|e| software("site", &e))?.value;
     let site = Arc::new(site);
     let plan = Plan::from(&*site);
@@ -92,7 +96,8 @@ async fn demo(args: &DemoArgs, pace: Pace, port: u16) -> Result<Exit, Failure> {
             stop.cancel();
         });
     }
-    let mqtt = MqttConfig { host: "127.0.0.1".into(), port, protocol: Protocol::Mqtt311, ..MqttConfig::default() };
+    let mqtt =
+        MqttConfig { host: "127.0.0.1".into(), port, protocol: Protocol::Mqtt311, ..MqttConfig::default() };
     let report = agent::serve(pipeline, health, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
     subscriber.finish(report.publisher.stats.acknowledged).await;
     screen.say(&screen.summary().table(started.elapsed()));
@@ -106,10 +111,12 @@ fn assemble(
     pace: Pace,
     folder: &TempDir,
 ) -> Result<(Pipeline, watch::Receiver<Value>, Identity), Failure> {
-    let software = |what: &str, e: &dyn std::fmt::Display| Failure::new(Exit::Software, format!("{what}: {e}"));
+    let software =
+        |what: &str, e: &dyn std::fmt::Display| Failure::new(Exit::Software, format!("{what}: {e}"));
     let now = wall_clock();
     let consent_list = folder.path().join("consented.txt");
-    std::fs::write(&consent_list, CONSENTED.join("\n")).map_err(|e| Failure::io("cannot write", &consent_list, &e))?;
+    std::fs::write(&consent_list, CONSENTED.join("\n"))
+        .map_err(|e| Failure::io("cannot write", &consent_list, &e))?;
     let settings = PrivacySettings {
         mode: PrivacyMode::Consented,
         key_file: folder.path().join("privacy.key"),
@@ -120,9 +127,10 @@ fn assemble(
     };
     let tags = [TagRule { uuid: site::MEMBER_TAG_UUID, means: TagMeaning::Member }];
     let privacy = Privacy::for_recording(&settings, &tags, site, now).map_err(|e| software("privacy", &e))?;
-    let (store, recovered) =
-        Store::open(&folder.path().join("store"), &StoreOptions::new(now)).map_err(|e| software("store", &e))?;
-    let day = Day::new(plan, DayOptions { seed, ..DayOptions::default() }).map_err(|e| software("day", &e))?;
+    let (store, recovered) = Store::open(&folder.path().join("store"), &StoreOptions::new(now))
+        .map_err(|e| software("store", &e))?;
+    let day =
+        Day::new(plan, DayOptions { seed, ..DayOptions::default() }).map_err(|e| software("day", &e))?;
     let engine = EngineConfig {
         privacy_mode: PrivacyMode::Consented,
         map_version: site.version(),
@@ -160,7 +168,8 @@ impl Screen {
     fn new(site: &Site, plan: &Plan, verbose: bool) -> Self {
         let tz = jiff::tz::TimeZone::get(&site.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
         let no_color = std::env::var_os("NO_COLOR");
-        let style = Style { verbose, ..Style::for_output(std::io::stdout().is_terminal(), no_color.as_deref()) };
+        let style =
+            Style { verbose, ..Style::for_output(std::io::stdout().is_terminal(), no_color.as_deref()) };
         Self { view: Arc::new(View::new(tz, style).with_places(plan)), summary: Arc::default() }
     }
 

@@ -76,7 +76,11 @@ fn open(args: &ReplayArgs, site: &Site) -> Result<Replay, Failure> {
     if sensors.len() > 1 && sensors.len() != args.inputs.len() {
         return Err(Failure::new(
             Exit::Config,
-            format!("--sensor: {} sensors for {} inputs; give one for all, or one for each", sensors.len(), args.inputs.len()),
+            format!(
+                "--sensor: {} sensors for {} inputs; give one for all, or one for each",
+                sensors.len(),
+                args.inputs.len()
+            ),
         ));
     }
     let till = args.till.as_deref().map(|id| till(site, id)).transpose()?;
@@ -92,10 +96,14 @@ fn open(args: &ReplayArgs, site: &Site) -> Result<Replay, Failure> {
 /// What a recording that cannot be opened means for the exit code.
 pub(super) fn open_failure(e: &OpenError) -> Failure {
     let exit = match e {
-        OpenError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Exit::NoPermission,
+        OpenError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            Exit::NoPermission
+        }
         OpenError::Io { .. } => Exit::NoInput,
         OpenError::NoSensor { .. } => Exit::Config,
-        OpenError::UnknownFormat { .. } | OpenError::LinkType { .. } | OpenError::Capture { .. } => Exit::BadData,
+        OpenError::UnknownFormat { .. } | OpenError::LinkType { .. } | OpenError::Capture { .. } => {
+            Exit::BadData
+        }
     };
     Failure::new(exit, e.to_string())
 }
@@ -223,7 +231,10 @@ impl Player {
         }
         eprintln!("engine:  {}", nonzero(&mut self.engine.counts().named().into_iter()));
         let rate = counts.yielded as f64 / seconds.max(1e-9);
-        eprintln!("{} events from {} observations in {seconds:.2} s ({rate:.0}/s)", self.written, counts.yielded);
+        eprintln!(
+            "{} events from {} observations in {seconds:.2} s ({rate:.0}/s)",
+            self.written, counts.yielded
+        );
     }
 }
 
@@ -266,6 +277,8 @@ impl Lines {
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
-        self.out.flush().map_err(|e| Failure::new(Exit::Io, format!("cannot write {}: {e}", self.name.display())))
+        self.out
+            .flush()
+            .map_err(|e| Failure::new(Exit::Io, format!("cannot write {}: {e}", self.name.display())))
     }
 }

@@ -3,10 +3,12 @@
 use super::exit::{Exit, Failure};
 use super::replay::open_failure;
 use crate::agent::{self, AgentError};
-use crate::publish::PublisherError;
-use crate::config::{self, AgentConfig, Config, LogFormat, LogSettings, MqttProtocol, MqttSettings, SourceSettings};
+use crate::config::{
+    self, AgentConfig, Config, LogFormat, LogSettings, MqttProtocol, MqttSettings, SourceSettings,
+};
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, PipelineError, wall_clock};
 use crate::privacy::{Privacy, PrivacyError};
+use crate::publish::PublisherError;
 use crate::publish::{Identity, MqttConfig, Password, Protocol, TlsConfig};
 use crate::store::{OpenError, Store, StoreOptions};
 use clap::Args;
@@ -44,8 +46,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
 async fn daemon(config: Config) -> Result<Exit, Failure> {
     let Config { agent, site, version, .. } = config;
     let site = Arc::new(site);
-    let cancel =
-        agent::stop_signal().map_err(|e| Failure::new(Exit::Unavailable, format!("cannot watch for signals: {e}")))?;
+    let cancel = agent::stop_signal()
+        .map_err(|e| Failure::new(Exit::Unavailable, format!("cannot watch for signals: {e}")))?;
     let source = open_source(&agent, &site)?;
     let mqtt = mqtt_config(&agent.mqtt)?;
     let now = wall_clock();
@@ -84,7 +86,8 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
         "edge-agent {} is running",
         env!("CARGO_PKG_VERSION")
     );
-    let report = agent::serve(pipeline, health_seen, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
+    let report =
+        agent::serve(pipeline, health_seen, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
     info!(
         observations = report.pipeline.observations,
         events = report.pipeline.events,
@@ -197,9 +200,9 @@ fn pipeline_failure(e: &PipelineError) -> Failure {
 pub(super) fn agent_failure(e: &AgentError) -> Failure {
     let exit = match e {
         AgentError::Pipeline(e) => return pipeline_failure(e),
-        AgentError::Publisher(PublisherError::Config(_) | PublisherError::Tls(_) | PublisherError::Identity { .. }) => {
-            Exit::Config
-        }
+        AgentError::Publisher(
+            PublisherError::Config(_) | PublisherError::Tls(_) | PublisherError::Identity { .. },
+        ) => Exit::Config,
         AgentError::Close(_) => Exit::Io,
         AgentError::Died(_) => Exit::Software,
     };

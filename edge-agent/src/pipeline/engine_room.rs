@@ -2,7 +2,9 @@
 
 use crate::store::{Batch, Checkpoint};
 use bincode::Options;
-use visit_core::engine::{Engine, EngineConfig, EngineCounts, EngineState, LedgerChange, Output, VisitRecord};
+use visit_core::engine::{
+    Engine, EngineConfig, EngineCounts, EngineState, LedgerChange, Output, VisitRecord,
+};
 use visit_core::event::{Event, PrivacyMode};
 use visit_core::observation::Observation;
 use visit_core::site::Site;

@@ -71,9 +71,10 @@ impl Input {
     /// Counters by name.
     pub fn counted(&self) -> Value {
         match self {
-            Self::Source(source) => source.counts().iter().map(|(name, n)| (name.to_owned(), json!(n))).collect(),
+            Self::Source(source) => {
+                source.counts().iter().map(|(name, n)| (name.to_owned(), json!(n))).collect()
+            }
             Self::Generated { taken, .. } => json!({ "yielded": taken }),
         }
     }
 }
-

@@ -3,8 +3,8 @@
 //! Invariants a store keeps: sequences only increase; an event stays until it is acknowledged, moved to the
 //! dead letters, or dropped by the store's own bounds; every call is idempotent.
 
-use std::future::Future;
 use crate::store::{OutboxSeq, Store, StoreError};
+use std::future::Future;
 use tokio::sync::watch;
 use visit_core::event::Event;
 
@@ -68,7 +68,10 @@ impl<T: Outbox> Outbox for std::sync::Arc<T> {
 impl Outbox for Store {
     async fn read_after(&self, after: Option<u64>, limit: usize) -> Result<Vec<Queued>, OutboxError> {
         let queued = self.read_outbox(after.map(OutboxSeq), limit).await?;
-        Ok(queued.into_iter().map(|q| Queued { seq: q.seq.0, event: q.event, recovered: q.recovered }).collect())
+        Ok(queued
+            .into_iter()
+            .map(|q| Queued { seq: q.seq.0, event: q.event, recovered: q.recovered })
+            .collect())
     }
 
     async fn acknowledge(&self, seqs: Vec<u64>) -> Result<(), OutboxError> {

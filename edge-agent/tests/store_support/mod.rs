@@ -71,7 +71,8 @@ pub fn batch(events: impl IntoIterator<Item = Event>) -> Batch {
 }
 
 pub fn put(visit: u64) -> LedgerChange {
-    let mut device = Device::new("joy", Pseudonym(u128::from(visit)), Identity::Session, Timestamp::from_micros(1));
+    let mut device =
+        Device::new("joy", Pseudonym(u128::from(visit)), Identity::Session, Timestamp::from_micros(1));
     device.visit = VisitId(u128::from(visit));
     LedgerChange::Put(VisitRecord { visit: device.visit, map_version: 1, device })
 }
