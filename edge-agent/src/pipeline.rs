@@ -239,7 +239,7 @@ async fn persist(store: &Store, batch: Batch) -> Result<Committed, StoreError> {
     let mut attempt = 0;
     loop {
         match store.commit(batch.clone()).await {
-            Err(StoreError::NoSpace { .. }) => {
+            Err(StoreError::NoSpace) => {
                 let wait = RETRY[attempt.min(RETRY.len() - 1)];
                 if attempt == 0 {
                     error!("the disk is full: events wait in memory until there is room");

@@ -51,8 +51,8 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let source = open_source(&agent, &site)?;
     let mqtt = mqtt_config(&agent.mqtt)?;
     let now = wall_clock();
-    let privacy =
-        Privacy::for_recording(&agent.privacy, &agent.inference.tags, &site, now).map_err(privacy_failure)?;
+    let privacy = Privacy::for_recording(&agent.privacy, &agent.inference.tags, &site, now)
+        .map_err(|e| privacy_failure(&e))?;
     let mut options = StoreOptions::new(now);
     options.max_bytes = agent.store.max_bytes;
     let (store, recovered) = Store::open(&agent.store.dir, &options).map_err(|e| store_failure(&e))?;
@@ -164,8 +164,8 @@ fn start_log(settings: &LogSettings) {
     }
 }
 
-fn privacy_failure(e: PrivacyError) -> Failure {
-    let exit = match &e {
+fn privacy_failure(e: &PrivacyError) -> Failure {
+    let exit = match e {
         PrivacyError::Key { source, .. } | PrivacyError::Consent { source, .. }
             if source.kind() == std::io::ErrorKind::PermissionDenied =>
         {
