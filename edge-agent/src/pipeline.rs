@@ -83,18 +83,21 @@ pub enum PipelineError {
 }
 
 impl Pipeline {
-    /// Takes up what an earlier run left: its checkpoint if the source can rewind to it, else its ledger.
+    /// Takes up what an earlier run left: its checkpoint if the source can rewind, else its ledger.
     pub fn resume(&mut self, recovered: Recovered, wall: Timestamp) -> Result<(), PipelineError> {
         if let Some(q) = &recovered.quarantined {
             error!(moved_to = %q.path.display(), salvaged = q.salvaged, "the store was damaged: {}", q.reason);
         }
-        let Some(checkpoint) = recovered.checkpoint.filter(|_| self.input.can_rewind()) else {
+        if !self.input.can_rewind() {
             if !recovered.ledger.is_empty() {
                 info!(visits = recovered.ledger.len(), "taking up the visits of the ledger");
                 self.room.take_up(recovered.ledger, wall);
             }
             return Ok(());
-        };
+        }
+        // Killed before its first checkpoint, a recording begins anew, and so do its visits: the ledger would put
+        // their end before their beginning.
+        let Some(checkpoint) = recovered.checkpoint else { return Ok(()) };
         match self.room.restore(&checkpoint.snapshot) {
             Ok(()) => info!(position = checkpoint.position, "going on from the last checkpoint"),
             Err(why) => {

@@ -98,7 +98,7 @@ fn a_bad_command_line_or_configuration_exits_64_and_names_the_key() -> Result<()
     let other_site = spoilt(&there, "other-site.toml", |t| t.replace("site.toml", "bad-site.toml"))?;
     fs::write(
         there.path("bad-site.toml"),
-        fs::read_to_string(there.path("site.toml"))?.replace("\"F2-LIFT\"", "\"F9-LIFT\""),
+        fs::read_to_string(there.path("site.toml"))?.replacen("\"F2-LIFT\"", "\"F9-LIFT\"", 1),
     )?;
     let junk = there.path("junk.toml");
     fs::write(&junk, [0xFF, 0x00, 0xFE, 0x80, b'\n'].repeat(500))?;
@@ -124,7 +124,7 @@ fn a_bad_command_line_or_configuration_exits_64_and_names_the_key() -> Result<()
 }
 
 #[test]
-fn bad_data_exits_65_and_missing_data_66() -> Result<()> {
+fn bad_data_exits_65_and_missing_recordings_66() -> Result<()> {
     let there = Installation::new(2, 1, &Settings::new(1))?;
     let site = there.path("site.toml");
     let file = |name: &str, bytes: &[u8]| -> Result<PathBuf> {
@@ -160,13 +160,13 @@ fn bad_data_exits_65_and_missing_data_66() -> Result<()> {
         case(
             "missing site map",
             arguments(&["replay", "--site"], &[&there.path("no-site.toml"), &half_good]),
-            66,
+            64,
             &["no-site.toml"],
         ),
         case(
             "missing configuration",
             arguments(&["run", "--config"], &[&there.path("no-agent.toml")]),
-            66,
+            64,
             &["no-agent.toml"],
         ),
         case(
@@ -307,8 +307,9 @@ fn as_nobody(there: &Installation) -> Result<Finished> {
         fs::set_permissions(there.store(), Permissions::from_mode(0o555))?;
         return there.run_to_end(SOON);
     }
-    // Root may write everywhere: become nobody, with a binary that nobody can reach. The key and the
-    // folder around the store are nobody's, the store is not.
+    // Root may write everywhere: become nobody, with a binary that nobody can reach. The folder around the
+    // store is nobody's, so that a key can be made there; the store is not.
+    let _ = fs::remove_file(there.path("key"));
     let binary = there.path("edge-agent");
     fs::copy(agent::binary()?, &binary).context("copying the binary")?;
     fs::set_permissions(&binary, Permissions::from_mode(0o755))?;

@@ -3,7 +3,8 @@
 //! `EDGE_AGENT_KILLS` sets how often the agent is killed (default 100).
 
 use anyhow::{Context, Result};
-use std::collections::BTreeSet;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use system_tests::{
     Agent, Broker, Installation, Random, Settings, Subscriber, data, day, skipped, wait_until,
@@ -16,29 +17,29 @@ fn kills() -> u32 {
     std::env::var("EDGE_AGENT_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(100)
 }
 
-/// The ids of a run that nobody disturbs, as fast as the machine can, and the installation it left.
+/// The events of a run that nobody disturbs, as fast as the machine can, and the installation it left.
 fn undisturbed(
     install: impl FnOnce(&Settings) -> Result<Installation>,
-) -> Result<(BTreeSet<String>, Installation)> {
+) -> Result<(BTreeMap<String, Value>, Installation)> {
     let broker = Broker::start()?.context("mosquitto was there a moment ago")?;
     let installation = install(&Settings::new(broker.port()))?;
     let subscriber = Subscriber::start(broker.port(), "mall/#")?;
     installation.run_to_end(TO_THE_END)?.succeeded();
     // PUBACK to the agent may be ahead of the delivery to the subscriber: wait for the farewell, which the
     // broker delivers after everything that was published before it.
-    wait_until("the status says offline", Duration::from_secs(30), || said_offline(&subscriber));
+    wait_until("the agent said that it stopped", Duration::from_secs(30), || said_goodbye(&subscriber));
     let record = subscriber.record();
     assert_eq!(record.malformed, [""; 0]);
     assert!(record.contradictions.is_empty(), "{:?}", record.contradictions);
-    let ids = record.events.keys().cloned().collect();
+    let events = record.events.clone();
     drop(record);
-    Ok((ids, installation))
+    Ok((events, installation))
 }
 
-fn said_offline(subscriber: &Subscriber) -> bool {
+fn said_goodbye(subscriber: &Subscriber) -> bool {
     let record = subscriber.record();
     let last = record.messages.iter().rev().find(|(topic, _)| topic.ends_with("/status"));
-    last.is_some_and(|(_, payload)| String::from_utf8_lossy(payload).contains("offline"))
+    last.is_some_and(|(_, payload)| String::from_utf8_lossy(payload).contains("stopped"))
 }
 
 /// Replays a day while the agent is killed and the broker restarted, and compares with the undisturbed run.
@@ -48,7 +49,8 @@ fn disturbed(
     kills: u32,
     seed: u64,
 ) -> Result<()> {
-    let (expected, reference) = undisturbed(&install)?;
+    let (events, reference) = undisturbed(&install)?;
+    let expected: BTreeSet<String> = events.keys().cloned().collect();
     assert!(expected.len() > 100, "only {} events: the test would prove little", expected.len());
 
     let mut broker = Broker::start()?.context("mosquitto was there a moment ago")?;
@@ -74,18 +76,25 @@ fn disturbed(
         agent.kill()?;
     }
     installation.run_to_end(TO_THE_END)?.succeeded();
-    wait_until("every event has arrived", Duration::from_secs(60), || {
-        subscriber.ids().is_superset(&expected)
-    });
+    // The farewell comes after everything else: what is missing then is lost.
+    wait_until("the agent said that it stopped", Duration::from_secs(60), || said_goodbye(&subscriber));
 
     let record = subscriber.record();
     let got: BTreeSet<String> = record.events.keys().cloned().collect();
-    let extra: Vec<&String> = got.difference(&expected).collect();
+    let told = |ids: &BTreeSet<String>, all: &BTreeMap<String, Value>| -> Vec<String> {
+        let line = |e: &Value| format!("{} {} {}", e["data"]["detected_at"], e["type"], e["subject"]);
+        ids.iter().take(40).map(|id| line(&all[id])).collect()
+    };
+    let lost: BTreeSet<String> = expected.difference(&got).cloned().collect();
+    let extra: BTreeSet<String> = got.difference(&expected).cloned().collect();
     assert!(
-        extra.is_empty(),
-        "{} events under ids of their own, {:?} …",
+        lost.is_empty() && extra.is_empty(),
+        "of {} events {} lost: {:#?}\n{} under ids of their own: {:#?}",
+        expected.len(),
+        lost.len(),
+        told(&lost, &events),
         extra.len(),
-        record.events[extra[0]]
+        told(&extra, &record.events)
     );
     assert!(record.contradictions.is_empty(), "one id, two facts: {:?}", record.contradictions);
     assert_eq!(record.malformed, [""; 0]);

@@ -33,7 +33,10 @@ pub struct RunArgs {
 
 /// Runs `run`.
 pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
-    let config = config::load(&args.config).map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
+    let config = config::load(&args.config).map_err(|e| {
+        let hint = if args.config.exists() { "" } else { "\nname the configuration with --config FILE" };
+        Failure::new(Exit::Config, format!("{e}{hint}"))
+    })?;
     start_log(&config.agent.log);
     for warning in &config.warnings {
         warn!("{warning}");
@@ -183,6 +186,9 @@ fn store_failure(e: &OpenError) -> Failure {
             Exit::NoPermission
         }
         OpenError::NotWritable { .. } => Exit::CannotCreate,
+        OpenError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotADirectory => {
+            Exit::CannotCreate
+        }
         OpenError::NoSpace { .. } | OpenError::Io { .. } | OpenError::Database { .. } => Exit::Io,
     };
     Failure::new(exit, e.to_string())

@@ -11,7 +11,7 @@ const ALPHA_0: f32 = 2.0;
 const BETA_0: f32 = 100.0;
 const FORGET: f32 = 0.9;
 /// No silence shorter than this is an absence.
-const FLOOR: Span = Span::from_secs(120);
+pub(super) const FLOOR: Span = Span::from_secs(120);
 /// A silence this long is an absence whatever the device is used to.
 const CAP: Span = Span::from_secs(900);
 

@@ -43,6 +43,8 @@ const FLOOR_SETTLED: f32 = 0.98;
 const FIRST_FLOOR: f32 = 0.8;
 /// A silence that only this share of gaps exceeds is an exit, provisionally …
 const PROVISIONAL: f32 = 0.02;
+/// … but not before a phone may have slept in a pocket …
+const POCKET: Span = Span::from_secs(300);
 /// … sooner after an emission at a door …
 const PROVISIONAL_AT_DOOR: f32 = 0.1;
 /// … and for good.
@@ -152,9 +154,20 @@ pub fn go_on_as(d: &mut Device, new: &Device, desk: &mut Desk<'_>) {
     d.due = d.last_heard + patience(d, desk);
 }
 
-/// First heard well at a door or in front of one.
+/// First heard well at a door or in front of one; or, after that, the way from there to the inside.
 fn door(d: &mut Device, at: Timestamp, zone: ZoneIx, desk: &mut Desk<'_>) {
     let outside = 1.0 - desk.locator.inside(&d.belief);
+    if d.phase == Phase::Approached {
+        let from_outside = d.door.is_some_and(|z| desk.site.zone(z).kind == ZoneKind::Perimeter);
+        match desk.site.zone(zone).kind {
+            ZoneKind::Perimeter => {}
+            ZoneKind::Entrance if from_outside => (d.door, d.arrived_at) = (Some(zone), at),
+            // Missed at the door: the arrival is the first of the emissions inside that establish it.
+            _ if from_outside && d.inside_in_a_row == 0 => d.arrived_at = at,
+            _ => {}
+        }
+        return;
+    }
     if d.phase != Phase::Heard || outside < AT_DOOR || desk.locator.is_inside(zone) {
         return;
     }
@@ -190,10 +203,10 @@ fn arrival(d: &mut Device, at: Timestamp, desk: &mut Desk<'_>) {
 }
 
 fn arrive(d: &mut Device, desk: &mut Desk<'_>) {
-    let zone = d.door.or(d.stays.current().map(|s| s.zone)).or(d.belief.best().map(|(z, _)| z));
+    let door = d.door.filter(|z| desk.site.zone(*z).kind != ZoneKind::Perimeter);
+    let zone = door.or(d.stays.current().map(|s| s.zone)).or(d.belief.best().map(|(z, _)| z));
     let Some(zone) = zone else { return };
     d.phase = Phase::Inside;
-    d.arrived_at = d.first_heard;
     let confidence = if d.door.is_some() { desk.locator.inside(&d.belief) } else { 0.8 };
     let fact = VisitFact::Arrived(Arrived { zone: desk.zone_id(zone), floor: desk.floor_id_of(zone) });
     desk.publish(d, d.arrived_at, confidence, fact);
@@ -311,7 +324,8 @@ fn patience(d: &Device, desk: &Desk<'_>) -> Span {
     let at_door = 1.0 - desk.locator.inside(&d.belief) > AT_DOOR;
     match d.phase {
         Phase::Inside if at_door => d.gaps.quantile(PROVISIONAL_AT_DOOR),
-        Phase::Inside | Phase::Gone => d.gaps.quantile(PROVISIONAL),
+        // A phone that slept in a pocket was not used to it before: 270 s is the 95th percentile of real gaps.
+        Phase::Inside | Phase::Gone => d.gaps.quantile(PROVISIONAL).max(POCKET),
         // Nothing was said yet that would have to be taken back: no hurry.
         Phase::Heard | Phase::Approached => d.gaps.quantile(FINAL),
         Phase::NotAVisitor => REMEMBERED,
