@@ -19,8 +19,8 @@ pub use stay::Stay;
 
 use crate::engine::{Desk, EngineCounts};
 use crate::event::{
-    Approached, Arrived, Direction, Dwell, EventId, ExitReason, Exited, FloorChanged, PassedBy, Resumed,
-    VisitFact,
+    Approached, Arrived, Direction, Dwell, EventId, ExitReason, Exited, FloorChanged, Identity, PassedBy,
+    Resumed, VisitFact,
 };
 use crate::site::{FloorIx, ZoneIx, ZoneKind};
 use crate::time::{Span, Timestamp};
@@ -37,6 +37,8 @@ const NOT_PASSING: Span = Span::from_secs(50);
 /// to the one before: things stay, and their echoes go back and forth.
 const MOVES: u8 = 2;
 const SOON: Span = Span::from_secs(1800);
+/// Phones that change their address while they probe do so within this time.
+const ADDRESS_LIFE: Span = Span::from_secs(1200);
 /// A floor counts as reached at this belief, seen twice.
 const FLOOR_SETTLED: f32 = 0.98;
 /// The first floor of a visit needs less: it changes nothing.
@@ -191,7 +193,9 @@ fn arrival(d: &mut Device, at: Timestamp, desk: &mut Desk<'_>) {
     let established = match d.phase {
         Phase::Approached => {
             let came_in = d.inside_in_a_row >= INSIDE_IN_A_ROW && at.since(d.first_heard) >= NOT_PASSING;
-            let dwelt = d.stays.current().is_some_and(|s| s.length() >= desk.config.dwell_threshold);
+            // Nobody takes minutes to pass a door; in front of it people wait for a bus.
+            let on_the_pavement = d.door.is_some_and(|z| desk.site.zone(z).kind == ZoneKind::Perimeter);
+            let dwelt = !on_the_pavement && at.since(d.arrived_at) >= desk.config.dwell_threshold;
             came_in || dwelt
         }
         Phase::Heard => d.stays.moves() >= MOVES && at.since(d.first_heard) <= SOON,
@@ -332,10 +336,14 @@ fn patience(d: &Device, desk: &Desk<'_>) -> Span {
     }
 }
 
-/// Never heard at a door when it came, but heard there last: somebody, and not something, left.
+/// Never heard at a door when it came, but gone now: somebody, and not something, left. That it was not merely a phone
+/// that changed its address is known when it was heard at a door last, when its address does not change, or when it
+/// kept its address for longer than phones do.
 fn left_unannounced(d: &Device, desk: &Desk<'_>) -> bool {
     let outside = 1.0 - desk.locator.inside(&d.belief);
-    outside > AT_DOOR && d.last_heard.since(d.first_heard) >= desk.config.dwell_threshold
+    let presence = d.last_heard.since(d.first_heard);
+    let kept_address = d.identity == Identity::Stable || presence >= ADDRESS_LIFE;
+    presence >= desk.config.dwell_threshold && (outside > AT_DOOR || kept_address)
 }
 
 fn leave(d: &mut Device, desk: &mut Desk<'_>) {
