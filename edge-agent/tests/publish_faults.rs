@@ -22,11 +22,20 @@ fn resent(p: &Publish) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_refused_for_quota_is_sent_again_later_and_says_so() {
+    sent_again_later(PubAckReason::QuotaExceeded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_the_acl_forbids_waits_until_it_is_allowed() {
+    sent_again_later(PubAckReason::NotAuthorized).await;
+}
+
+async fn sent_again_later(reason: PubAckReason) {
     let refusals = AtomicU32::new(2);
     let mut broker = FakeBroker::start(move |p| {
         let refuse = is_event(p)
             && refusals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok();
-        if refuse { Answer::Ack(PubAckReason::QuotaExceeded) } else { TAKEN }
+        if refuse { Answer::Ack(reason) } else { TAKEN }
     })
     .await;
     let running = run(config(broker.port), MemoryOutbox::with_events(1));
@@ -46,7 +55,6 @@ async fn an_event_refused_for_quota_is_sent_again_later_and_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_refused_for_good_is_kept_apart_with_the_reason() {
     for (reason, words) in [
-        (PubAckReason::NotAuthorized, "not authorized (0x87)"),
         (PubAckReason::TopicNameInvalid, "topic name invalid (0x90)"),
         (PubAckReason::PayloadFormatInvalid, "payload format invalid (0x99)"),
     ] {

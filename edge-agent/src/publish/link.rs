@@ -290,7 +290,8 @@ fn verdict(reason: mqtt5::PubAckReason) -> Verdict {
         R::ImplementationSpecificError => Verdict::Later("implementation specific error (0x83)"),
         R::PacketIdentifierInUse => Verdict::Later("packet identifier in use (0x91)"),
         R::QuotaExceeded => Verdict::Later("quota exceeded (0x97)"),
-        R::NotAuthorized => Verdict::Never("not authorized (0x87): the broker's ACL does not let us publish"),
+        // Somebody will mend the ACL; until then everything it forbids waits, and the error says so.
+        R::NotAuthorized => Verdict::Later("not authorized (0x87): the broker's ACL does not let us publish"),
         R::TopicNameInvalid => Verdict::Never("topic name invalid (0x90)"),
         R::PayloadFormatInvalid => Verdict::Never("payload format invalid (0x99)"),
     }
