@@ -116,19 +116,22 @@ impl Pipeline {
         let mut checkpointed = Instant::now();
         let mut oldest_uncommitted: Option<Instant> = None;
         let mut since_yield = 0;
+        // What was taken in; an observation that was pulled and not taken in when we stop is for the next run.
+        let mut position = self.input.position();
         let mut next = self.pull(&mut report);
         while let Some(observation) = next.take() {
-            if cancel.is_cancelled() {
-                break;
-            }
             let at = observation.at();
-            if let Some(wait) = clock.wait_for(at) {
-                self.commit(&mut report, None).await?;
+            while let Some(wait) = clock.wait_for(at) {
+                self.commit(&mut report, None, cancel).await?;
                 oldest_uncommitted = None;
                 tokio::select! {
-                    () = tokio::time::sleep(wait) => {}
+                    () = tokio::time::sleep(wait.min(HOUSEKEEPING)) => {}
                     () = cancel.cancelled() => break,
                 }
+                self.look_after(&mut housekeeping);
+            }
+            if cancel.is_cancelled() {
+                break;
             }
             // A refused observation is counted where it was refused.
             if let Ok(kept) = self.privacy.observe(observation) {
@@ -136,23 +139,20 @@ impl Pipeline {
             }
             self.room.advance(at);
             report.observations += 1;
+            position = self.input.position();
             if self.input.can_rewind() && checkpointed.elapsed() >= self.checkpoint {
-                let checkpoint =
-                    Checkpoint { snapshot: self.room.snapshot(), position: self.input.position() };
-                self.commit(&mut report, Some(checkpoint)).await?;
+                let checkpoint = Checkpoint { snapshot: self.room.snapshot(), position };
+                self.commit(&mut report, Some(checkpoint), cancel).await?;
                 (checkpointed, oldest_uncommitted) = (Instant::now(), None);
             }
             if self.room.events() > 0 {
                 let waiting_since = *oldest_uncommitted.get_or_insert_with(Instant::now);
                 if self.room.events() >= BATCH || waiting_since.elapsed() >= LINGER {
-                    self.commit(&mut report, None).await?;
+                    self.commit(&mut report, None, cancel).await?;
                     oldest_uncommitted = None;
                 }
             }
-            if housekeeping.elapsed() >= HOUSEKEEPING {
-                self.look_after();
-                housekeeping = Instant::now();
-            }
+            self.look_after(&mut housekeeping);
             since_yield += 1;
             if since_yield >= BURST {
                 tokio::task::yield_now().await;
@@ -160,13 +160,14 @@ impl Pipeline {
             }
             next = self.pull(&mut report);
         }
-        self.finish(report, cancel).await
+        self.finish(report, position, cancel).await
     }
 
     /// The source ended, or we are to stop.
     async fn finish(
         mut self,
         mut report: PipelineReport,
+        position: u64,
         cancel: &CancellationToken,
     ) -> Result<PipelineReport, PipelineError> {
         if !cancel.is_cancelled() {
@@ -174,12 +175,10 @@ impl Pipeline {
             self.room.run_out();
             report.ended = true;
         }
-        let checkpoint = self
-            .input
-            .can_rewind()
-            .then(|| Checkpoint { snapshot: self.room.snapshot(), position: self.input.position() });
-        self.commit(&mut report, checkpoint).await?;
-        self.look_after();
+        let checkpoint =
+            self.input.can_rewind().then(|| Checkpoint { snapshot: self.room.snapshot(), position });
+        self.commit(&mut report, checkpoint, cancel).await?;
+        self.report_health();
         report.bad_records = self.input.bad_records();
         Ok(report)
     }
@@ -202,17 +201,27 @@ impl Pipeline {
         &mut self,
         report: &mut PipelineReport,
         checkpoint: Option<Checkpoint>,
+        cancel: &CancellationToken,
     ) -> Result<(), PipelineError> {
         let Some(batch) = self.room.take_batch(wall_clock(), checkpoint) else { return Ok(()) };
-        let Committed { queued, .. } = persist(&self.store, batch).await?;
+        let Committed { queued, .. } = persist(&self.store, batch, cancel).await?;
         report.events += queued;
         Ok(())
     }
 
-    fn look_after(&mut self) {
+    /// Every now and then: the key of the day, and a word about health.
+    fn look_after(&mut self, last: &mut Instant) {
+        if last.elapsed() < HOUSEKEEPING {
+            return;
+        }
+        *last = Instant::now();
         if let Err(why) = self.privacy.advance(wall_clock()) {
             error!("cannot save the key of the day, yesterday's is still on disk: {why}");
         }
+        self.report_health();
+    }
+
+    fn report_health(&self) {
         let stats = self.store.stats();
         let counted = |names: &[(&'static str, u64)]| -> Value {
             names.iter().map(|(name, n)| ((*name).to_owned(), json!(n))).collect()
@@ -237,8 +246,8 @@ impl Pipeline {
     }
 }
 
-/// Commits, again and again while the disk is full.
-async fn persist(store: &Store, batch: Batch) -> Result<Committed, StoreError> {
+/// Commits, again and again while the disk is full; gives up when told to stop.
+async fn persist(store: &Store, batch: Batch, cancel: &CancellationToken) -> Result<Committed, StoreError> {
     let mut attempt = 0;
     loop {
         match store.commit(batch.clone()).await {
@@ -248,7 +257,10 @@ async fn persist(store: &Store, batch: Batch) -> Result<Committed, StoreError> {
                     error!("the disk is full: events wait in memory until there is room");
                 }
                 attempt += 1;
-                tokio::time::sleep(wait).await;
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = cancel.cancelled() => return Err(StoreError::NoSpace),
+                }
             }
             done => {
                 if attempt > 0 {

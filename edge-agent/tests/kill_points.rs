@@ -43,6 +43,13 @@ fn record(site: &Site, to: &Path) {
     fs::write(to, lines.join("\n")).unwrap();
 }
 
+/// How a run ends before its time.
+#[derive(Clone, Copy, PartialEq)]
+enum Stop {
+    Killed,
+    Asked,
+}
+
 struct Bench {
     site: Arc<Site>,
     recording: std::path::PathBuf,
@@ -69,8 +76,8 @@ impl Bench {
         pipeline
     }
 
-    /// Runs to the end, dying after `polls()` polls each time; returns how often it died.
-    fn run(&self, store: &Path, mut polls: impl FnMut() -> Option<usize>) -> usize {
+    /// Runs to the end, stopped by `end` after `polls()` polls each time; returns how often it was.
+    fn run(&self, store: &Path, end: Stop, mut polls: impl FnMut() -> Option<usize>) -> usize {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let mut deaths = 0;
         loop {
@@ -83,7 +90,11 @@ impl Bench {
                 std::future::poll_fn(|cx| match run.as_mut().poll(cx) {
                     Poll::Ready(done) => Poll::Ready(Some(done)),
                     Poll::Pending => match &mut left {
-                        Some(0) => Poll::Ready(None),
+                        Some(0) if end == Stop::Killed => Poll::Ready(None),
+                        Some(0) => {
+                            cancel.cancel();
+                            Poll::Pending
+                        }
                         Some(n) => {
                             *n -= 1;
                             Poll::Pending
@@ -96,11 +107,8 @@ impl Bench {
             // The folder is free again when the store's thread has ended.
             runtime.block_on(async { drop(handle.close().await) });
             match ended {
-                Some(report) => {
-                    assert!(report.unwrap().ended);
-                    return deaths;
-                }
-                None => deaths += 1,
+                Some(report) if report.as_ref().unwrap().ended => return deaths,
+                Some(_) | None => deaths += 1,
             }
         }
     }
@@ -127,7 +135,7 @@ impl Bench {
     }
 }
 
-fn compare(checkpoint: Duration, at_least: usize) {
+fn compare(checkpoint: Duration, end: Stop, at_least: usize) {
     let folder = tempfile::tempdir().unwrap();
     let recording = folder.path().join("day.jsonl");
     let site = Arc::new(edge_agent::config::parse_site("site", site::TOML).unwrap().value);
@@ -135,13 +143,13 @@ fn compare(checkpoint: Duration, at_least: usize) {
     let bench = Bench { site, recording, checkpoint };
 
     let calm = folder.path().join("calm");
-    bench.run(&calm, || None);
+    bench.run(&calm, end, || None);
     let expected = Bench::outbox(&calm);
     assert!(expected.len() > 80, "only {} events", expected.len());
 
     let stormy = folder.path().join("stormy");
     let mut n = 0;
-    let deaths = bench.run(&stormy, || {
+    let deaths = bench.run(&stormy, end, || {
         // 0, 1, 2 … polls: soon longer than it takes to get on, so that it does end.
         n += 1;
         Some(n % 23 + n / 23)
@@ -156,10 +164,15 @@ fn compare(checkpoint: Duration, at_least: usize) {
 
 #[test]
 fn with_a_checkpoint_at_every_step_nothing_is_lost_or_new() {
-    compare(Duration::ZERO, 40);
+    compare(Duration::ZERO, Stop::Killed, 40);
+}
+
+#[test]
+fn asked_to_stop_at_any_moment_it_goes_on_exactly_there() {
+    compare(Duration::MAX, Stop::Asked, 20);
 }
 
 #[test]
 fn without_any_checkpoint_the_recording_begins_anew_and_nothing_is_new() {
-    compare(Duration::MAX, 3);
+    compare(Duration::MAX, Stop::Killed, 3);
 }
