@@ -201,6 +201,12 @@ impl Site {
         self.floor_by_id.get(id).copied()
     }
 
+    /// The first entrance of the map, else its first zone.
+    pub fn any_door(&self) -> Option<ZoneIx> {
+        let door = self.zones.iter().position(|z| z.kind == ZoneKind::Entrance).unwrap_or(0);
+        u16::try_from(door).ok().filter(|_| !self.zones.is_empty()).map(ZoneIx)
+    }
+
     /// The floor a sensor hangs on.
     pub fn floor_of_sensor(&self, sensor: SensorIx) -> FloorIx {
         self.floor_of(self.sensor(sensor).zone)

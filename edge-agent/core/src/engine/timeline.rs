@@ -39,9 +39,9 @@ impl Engine {
         .min()
     }
 
-    /// Takes all steps up to and including `horizon`.
+    /// Takes all steps before `horizon`. Those at that very moment wait: what else happens then may yet come in.
     pub(super) fn decide(&mut self, horizon: Timestamp) {
-        while let Some((at, step)) = self.next_step().filter(|(at, _)| *at <= horizon) {
+        while let Some((at, step)) = self.next_step().filter(|(at, _)| *at < horizon) {
             match step {
                 Step::Observation => self.take_turn(),
                 Step::Emission => self.close_emission(at),
@@ -98,7 +98,9 @@ impl Engine {
         let Some(d) = self.state.table.get_mut(key) else { return };
         let seq = d.seq;
         let gap = (!is_new).then(|| e.at.since(d.last_heard));
-        d.belief = self.locator.update(gap.map(|g| (&d.belief, g)), &e.sensors);
+        // Where nothing is known any more (another map) there is nothing to go on from.
+        let before = gap.filter(|_| d.belief.best().is_some()).map(|g| (&d.belief, g));
+        d.belief = self.locator.update(before, &e.sensors);
         if class_of(e.heard) == Identity::Stable {
             d.identity = Identity::Stable;
         }

@@ -131,12 +131,21 @@ pub fn evict(d: &mut Device, desk: &mut Desk<'_>) {
     }
 }
 
+/// We were deaf for longer than a dwell takes: what the device did meanwhile is no stay we could vouch for.
+pub fn lost_sight(d: &mut Device, desk: &mut Desk<'_>) {
+    if let Some(stay) = d.stays.end() {
+        end_stay(d, stay, desk);
+    }
+}
+
 /// The device heard as `new` is `d` under another address: `d` goes on where `new` is.
 pub fn go_on_as(d: &mut Device, new: &Device, desk: &mut Desk<'_>) {
     d.belief = new.belief;
     d.last_heard = new.last_heard;
     d.emissions = d.emissions.saturating_add(new.emissions);
     d.floors |= new.floors;
+    d.purchases = d.purchases.saturating_add(new.purchases);
+    d.dwells = d.dwells.saturating_add(new.dwells);
     d.floor = new.floor.or(d.floor);
     d.next_floor = new.next_floor;
     if d.phase == Phase::Gone {
@@ -198,7 +207,15 @@ fn arrive(d: &mut Device, desk: &mut Desk<'_>) {
     let fact = VisitFact::Arrived(Arrived { zone: desk.zone_id(zone), floor: desk.floor_id_of(zone) });
     desk.publish(d, d.arrived_at, confidence, fact);
     d.arrived_seq = d.seq;
-    desk.flow.arrived(zone, desk.locator.floor_of(zone));
+    let floor = desk.locator.floor_of(zone);
+    desk.flow.arrived(zone, floor);
+    // Where it had settled by the time the arrival was sure, it entered too.
+    if let Some(stay) = d.stays.current().filter(|s| s.zone != zone) {
+        desk.flow.entered_zone(stay.zone);
+    }
+    if let Some(settled) = d.floor.filter(|f| *f != floor) {
+        desk.flow.entered_floor(settled);
+    }
 }
 
 /// A change of floor that has settled: from, to, when, how surely.
@@ -343,7 +360,12 @@ fn publish_exit(
     if let Some(stay) = d.stays.end() {
         end_stay(d, stay, desk);
     }
-    let zone = d.belief.best().map(|(z, _)| z).or(d.door)?;
+    // On a new map nobody knows where it was last heard; still the visit is over, and people leave by doors.
+    let known = d.belief.best().map(|(z, _)| z).or(d.door);
+    let (zone, confidence) = match known {
+        Some(zone) => (zone, confidence),
+        None => (desk.site.any_door()?, 0.0),
+    };
     if reason != ExitReason::NotAVisitor {
         desk.flow.exited(d.purchases > 0);
     }
