@@ -202,9 +202,8 @@ impl Site {
     }
 
     /// The first entrance of the map, else its first zone.
-    pub fn any_door(&self) -> Option<ZoneIx> {
-        let door = self.zones.iter().position(|z| z.kind == ZoneKind::Entrance).unwrap_or(0);
-        u16::try_from(door).ok().filter(|_| !self.zones.is_empty()).map(ZoneIx)
+    pub fn any_door(&self) -> ZoneIx {
+        ZoneIx(self.zones.iter().position(|z| z.kind == ZoneKind::Entrance).unwrap_or(0) as u16)
     }
 
     /// The floor a sensor hangs on.

@@ -202,10 +202,9 @@ fn arrive(d: &mut Device, desk: &mut Desk<'_>) {
     let zone = d.door.or(d.stays.current().map(|s| s.zone)).or(d.belief.best().map(|(z, _)| z));
     let Some(zone) = zone else { return };
     d.phase = Phase::Inside;
-    d.arrived_at = d.first_heard;
     let confidence = if d.door.is_some() { desk.locator.inside(&d.belief) } else { 0.8 };
     let fact = VisitFact::Arrived(Arrived { zone: desk.zone_id(zone), floor: desk.floor_id_of(zone) });
-    desk.publish(d, d.arrived_at, confidence, fact);
+    desk.publish(d, d.first_heard, confidence, fact);
     d.arrived_seq = d.seq;
     let floor = desk.locator.floor_of(zone);
     desk.flow.arrived(zone, floor);
@@ -338,14 +337,16 @@ fn patience(d: &Device, desk: &Desk<'_>) -> Span {
 /// Never heard at a door when it came, but heard there last: somebody, and not something, left.
 fn left_unannounced(d: &Device, desk: &Desk<'_>) -> bool {
     let outside = 1.0 - desk.locator.inside(&d.belief);
-    outside > AT_DOOR && d.last_heard.since(d.first_heard) >= desk.config.dwell_threshold
+    d.belief.best().is_some()
+        && outside > AT_DOOR
+        && d.last_heard.since(d.first_heard) >= desk.config.dwell_threshold
 }
 
 fn leave(d: &mut Device, desk: &mut Desk<'_>) {
     let at_door = 1.0 - desk.locator.inside(&d.belief) > AT_DOOR;
     let reason = if at_door { ExitReason::LeftByEntrance } else { ExitReason::Absence };
     let still_here = d.gaps.still_here(desk.now.since(d.last_heard));
-    d.exit = publish_exit(d, reason, None, 1.0 - still_here, desk);
+    publish_exit(d, reason, None, 1.0 - still_here, desk);
     d.phase = Phase::Gone;
     d.due = (d.last_heard + d.gaps.quantile(FINAL)).max(desk.now + RESUMABLE);
 }
@@ -356,7 +357,7 @@ fn publish_exit(
     retracts: Option<EventId>,
     confidence: f32,
     desk: &mut Desk<'_>,
-) -> Option<EventId> {
+) {
     if let Some(stay) = d.stays.end() {
         end_stay(d, stay, desk);
     }
@@ -364,7 +365,7 @@ fn publish_exit(
     let known = d.belief.best().map(|(z, _)| z).or(d.door);
     let (zone, confidence) = match known {
         Some(zone) => (zone, confidence),
-        None => (desk.site.any_door()?, 0.0),
+        None => (desk.site.any_door(), 0.0),
     };
     if reason != ExitReason::NotAVisitor {
         desk.flow.exited(d.purchases > 0);
@@ -372,18 +373,21 @@ fn publish_exit(
     let fact = VisitFact::Exited(Exited {
         zone: desk.zone_id(zone),
         reason,
-        duration_s: d.last_heard.since(d.arrived_at).as_secs_f64(),
+        duration_s: d.last_heard.since(d.first_heard).as_secs_f64(),
         floors: desk.floor_ids(d.floors),
         stays: u32::from(d.dwells),
         purchases: u32::from(d.purchases),
         retracts: retracts.map(|id| id.to_string()),
     });
-    Some(desk.publish(d, d.last_heard, confidence, fact))
+    desk.publish(d, d.last_heard, confidence, fact);
+    d.exit_seq = d.seq;
 }
 
 fn resume(d: &mut Device, at: Timestamp, desk: &mut Desk<'_>) {
     d.phase = Phase::Inside;
-    let (Some(exit), Some((zone, _))) = (d.exit.take(), d.belief.best()) else { return };
+    let Some((zone, _)) = d.belief.best() else { return };
+    let exit = desk.event_id(d, "exited", d.exit_seq);
+    d.exit_seq = 0;
     desk.flow.resumed(d.purchases > 0);
     let fact = VisitFact::Resumed(Resumed { zone: desk.zone_id(zone), retracts: exit.to_string() });
     desk.publish(d, at, 1.0, fact);
