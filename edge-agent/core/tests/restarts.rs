@@ -2,10 +2,11 @@
 
 mod support;
 
-use support::{Played, Script, at, config, second, sighting};
+use support::{Played, Script, at, config, sale, second, sighting};
 use visit_core::engine::{Engine, EngineConfig, MapChanged, Taken};
 use visit_core::event::VisitFact;
-use visit_core::observation::Observation;
+use visit_core::observation::{Heard, Observation, Pseudonym, Receipt, Sighting};
+use visit_core::site::SensorIx;
 use visit_core::time::{Span, Timestamp};
 
 fn heard_at(time: &str) -> Observation {
@@ -175,4 +176,51 @@ fn what_comes_in_at_the_very_moment_that_was_told_is_not_too_late_for_it() {
     };
     assert_eq!(emissions(true), 2);
     assert_eq!(emissions(false), 2);
+}
+
+#[test]
+fn a_receipt_is_recorded_however_late_it_comes() {
+    let mut p = Script::default().come_in(1, 0).stay(1, "S1", 180, 900).play_until(920);
+    assert_eq!(p.engine.observe(Observation::Receipt(sale(500, "S1", "7"))), Taken::Late);
+    p.drain();
+    assert_eq!(second(p.only(1, "bag_carried").0.time), 500);
+    assert_eq!(p.receipts().len(), 1);
+}
+
+#[test]
+fn a_receipt_of_a_till_with_a_wrong_clock_is_recorded_when_it_came_in() {
+    for wrong in ["2099-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
+        let mut p = Played::new(config());
+        p.observe_all(Script::default().come_in(1, 0).stay(1, "S1", 180, 501).in_order());
+        let at = Timestamp::parse_rfc3339(wrong).unwrap();
+        p.engine.observe(Observation::Receipt(Receipt { at, ..sale(0, "S1", "7") }));
+        p.observe_all(Script::default().stay(1, "S1", 510, 900).in_order());
+        p.run_out();
+        assert_eq!(second(p.only(1, "bag_carried").0.time), 500, "{wrong}");
+        assert_eq!(p.engine.counts().wrong_time, 1);
+    }
+}
+
+#[test]
+fn a_flood_of_addresses_in_one_moment_stays_bounded() {
+    let mut p = Played::new(EngineConfig { max_devices: 100, ..config() });
+    for who in 0..40_000 {
+        p.engine.observe(Observation::Sighting(sighting_by(SensorIx(0), who)));
+    }
+    p.advance(10);
+    assert_eq!(p.engine.devices(), 100);
+    assert_eq!(p.engine.counts().emissions, 40_000);
+    assert_eq!(p.engine.counts().reorder_overflow, 40_000 - (1 << 14));
+}
+
+fn sighting_by(sensor: SensorIx, who: u128) -> Sighting {
+    Sighting {
+        at: at(0),
+        sensor,
+        device: Pseudonym(who),
+        rssi: None,
+        seq: None,
+        fingerprint: None,
+        heard: Heard::Unassociated,
+    }
 }

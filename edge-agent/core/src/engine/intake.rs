@@ -8,9 +8,12 @@
 //!   one: if that is as late, time has really moved (a recording with a gap, the morning after a holiday) and both
 //!   are taken in; if it is not, the clock of the doubted one was wrong, and it is dropped and counted;
 //! - one older than what is decided already is late: dropped and counted.
+//!
+//! Receipts are facts whatever the till's clock says: one with a wrong time is taken as printed when it came in, and
+//! one that is late is decided at once.
 
 use super::Engine;
-use crate::observation::Observation;
+use crate::observation::{Observation, Receipt};
 use crate::time::{Span, Timestamp};
 
 /// Time may pass this much between two observations without the second being doubted: a closed mall's night, and
@@ -29,9 +32,9 @@ pub enum Taken {
     Accepted,
     /// Nothing else says that it is so late: held until the next observation, or until [`Engine::advance`] tells.
     Doubted,
-    /// It is older than what is decided already: dropped and counted.
+    /// It is older than what is decided already: counted, and dropped unless it is a receipt.
     Late,
-    /// No clock can have shown its time: dropped and counted.
+    /// No clock can have shown its time: counted, and dropped unless it is a receipt.
     WrongTime,
     /// The site map has no such sensor or till: dropped and counted.
     UnknownPlace,
@@ -46,7 +49,7 @@ impl Engine {
         }
         let at = observation.at();
         if !(FIRST..END).contains(&at) {
-            self.state.counts.wrong_time += 1;
+            self.misdated(observation, self.state.newest);
             return Taken::WrongTime;
         }
         let leaps = self.state.newest.is_none_or(|newest| at > newest + LEAP);
@@ -56,7 +59,7 @@ impl Engine {
                 self.accept(doubted);
                 return self.accept(observation);
             }
-            self.state.counts.wrong_time += 1;
+            self.misdated(doubted, self.state.newest.or(Some(at)));
         }
         if leaps && at >= self.state.decided {
             self.state.doubted = Some(observation);
@@ -76,6 +79,10 @@ impl Engine {
         let at = observation.at();
         if at < self.state.decided {
             self.state.counts.late += 1;
+            if let Observation::Receipt(receipt) = observation {
+                self.state.counts.receipts += 1;
+                self.decide_receipt(&receipt, self.state.decided);
+            }
             return Taken::Late;
         }
         self.state.newest = self.state.newest.max(Some(at));
@@ -93,6 +100,14 @@ impl Engine {
             self.decide(oldest + Span::from_micros(1));
         }
         Taken::Accepted
+    }
+
+    /// The time of an observation is wrong; it came in after one of `heard_at`.
+    fn misdated(&mut self, observation: Observation, heard_at: Option<Timestamp>) {
+        self.state.counts.wrong_time += 1;
+        if let (Observation::Receipt(receipt), Some(at)) = (observation, heard_at) {
+            self.accept(Observation::Receipt(Receipt { at, ..receipt }));
+        }
     }
 
     fn is_place_known(&self, observation: &Observation) -> bool {

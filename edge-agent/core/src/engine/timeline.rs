@@ -9,9 +9,12 @@ use super::table::Key;
 use super::{Engine, Output};
 use crate::event::Identity;
 use crate::identity::{Closed, class_of};
-use crate::observation::{Observation, SensorHealth};
+use crate::observation::{Observation, SensorHealth, Sighting};
 use crate::time::Timestamp;
 use crate::visit::{self, After, Device};
+
+/// Emissions open at once: no channel carries so many in the time one is open. Beyond, the oldest closes early.
+const MAX_OPEN: usize = 1 << 14;
 
 /// What has its turn next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +70,7 @@ impl Engine {
         let Some(observation) = self.state.waiting.pop_front() else { return };
         self.state.flow.observed(observation.at(), self.config.flow_interval);
         match observation {
-            Observation::Sighting(s) => self.state.emissions.add(&s),
+            Observation::Sighting(s) => self.hear(&s),
             Observation::SensorHealth(SensorHealth { sensor, up, .. }) => {
                 self.state.down.retain(|s| *s != sensor);
                 if !up {
@@ -82,6 +85,16 @@ impl Engine {
                     self.decide_receipt(&oldest, at);
                 }
             }
+        }
+    }
+
+    fn hear(&mut self, s: &Sighting) {
+        self.state.emissions.add(s);
+        if self.state.emissions.open() > MAX_OPEN
+            && let Some(closes) = self.state.emissions.next_close()
+        {
+            self.state.counts.reorder_overflow += 1;
+            self.close_emission(closes);
         }
     }
 

@@ -61,6 +61,11 @@ impl Emissions {
         self.open.front().map(|e| e.began + WINDOW)
     }
 
+    /// How many emissions are open.
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
     /// Adds a sighting to the emission of its address, or begins one. Sightings come in time order.
     pub fn add(&mut self, s: &Sighting) {
         let number = self.by_address.get(&s.device).copied();
