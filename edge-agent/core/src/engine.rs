@@ -199,7 +199,8 @@ impl Engine {
     }
 
     /// Takes up the visits of a ledger that are newer than what the engine knows. `deaf_until` is when it begins
-    /// to hear again: no silence before that is held against a visitor.
+    /// to hear again: no silence before that is held against a visitor, and a stay is not taken to have gone on through
+    /// it, unless it was shorter than a dwell.
     pub fn take_up(&mut self, ledger: Vec<VisitRecord>, deaf_until: Timestamp) {
         let grace = Span::from_secs(300);
         for mut record in ledger {

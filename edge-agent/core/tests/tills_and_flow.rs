@@ -96,7 +96,7 @@ fn people_are_counted_where_they_are_and_withheld_below_k() {
     let p = crowd(12).play();
     let whole = interval(&p, FlowScope::Site, "mall", 0);
     assert_eq!((whole.footfall, whole.occupancy.map(|o| o.estimate)), (Some(12), Some(12.0)));
-    assert_eq!(whole.capture_rate.map(|c| c.get()), Some(1.0));
+    assert_eq!(whole.capture_rate.map(visit_core::event::Confidence::get), Some(1.0));
     let shop = interval(&p, FlowScope::Zone, "S1", 0);
     assert_eq!((shop.suppressed, shop.footfall), (false, Some(12)));
     let empty = interval(&p, FlowScope::Zone, "S3", 0);
@@ -127,4 +127,12 @@ fn an_interval_in_which_nothing_was_heard_is_not_reported() {
     starts.sort_unstable();
     assert_eq!(starts, [0, 300, 600, 86_400]);
     assert!(p.flow().iter().all(|f| f.until.since(f.from) == config().flow_interval));
+}
+
+#[test]
+fn what_is_heard_as_an_interval_ends_belongs_to_the_next() {
+    let p = Script::default().stay(1, "P1", 280, 320).play_with(EngineConfig { k: 0, ..config() });
+    let starts: Vec<i64> =
+        p.flow().iter().filter(|f| f.scope == FlowScope::Site).map(|f| second(f.from)).collect();
+    assert_eq!(starts, [0, 300]);
 }

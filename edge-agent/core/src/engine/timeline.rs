@@ -1,8 +1,8 @@
 //! Deciding, strictly in the order of time.
 //!
-//! Five things happen on their own time: an observation has its turn, an emission closes, a device has been silent
-//! for long enough, a receipt has waited for long enough, a flow interval ends. The earliest goes first; at the
-//! same moment they go in this order.
+//! Five things happen on their own time: a flow interval ends, an observation has its turn, an emission closes, a
+//! device has been silent for long enough, a receipt has waited for long enough. The earliest goes first; at the same
+//! moment they go in this order.
 
 use super::desk::desk;
 use super::table::Key;
@@ -19,11 +19,11 @@ const MAX_OPEN: usize = 1 << 14;
 /// What has its turn next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
+    Flow,
     Observation,
     Emission,
     Device,
     Receipt,
-    Flow,
 }
 
 impl Engine {
@@ -31,11 +31,11 @@ impl Engine {
     pub(super) fn next_step(&self) -> Option<(Timestamp, Step)> {
         let s = &self.state;
         [
+            (s.flow.next_deadline(self.config.flow_interval), Step::Flow),
             (s.waiting.front().map(Observation::at), Step::Observation),
             (s.emissions.next_close(), Step::Emission),
             (s.table.next_deadline(), Step::Device),
             (s.purchases.next_deadline(), Step::Receipt),
-            (s.flow.next_deadline(self.config.flow_interval), Step::Flow),
         ]
         .into_iter()
         .filter_map(|(at, step)| Some((at?, step)))
@@ -46,11 +46,11 @@ impl Engine {
     pub(super) fn decide(&mut self, horizon: Timestamp) {
         while let Some((at, step)) = self.next_step().filter(|(at, _)| *at < horizon) {
             match step {
+                Step::Flow => self.close_interval(at),
                 Step::Observation => self.take_turn(),
                 Step::Emission => self.close_emission(at),
                 Step::Device => self.device_silent(at),
                 Step::Receipt => self.receipt_due(at),
-                Step::Flow => self.close_interval(at),
             }
         }
         self.state.decided = self.state.decided.max(horizon);
