@@ -137,7 +137,6 @@ impl Pipeline {
             if let Ok(kept) = self.privacy.observe(observation) {
                 self.room.observe(kept);
             }
-            self.room.advance(at);
             report.observations += 1;
             position = self.input.position();
             if self.input.can_rewind() && checkpointed.elapsed() >= self.checkpoint {

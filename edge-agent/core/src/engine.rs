@@ -1,6 +1,7 @@
 //! The engine: observations in, events out, behind four verbs.
 //!
-//! - [`Engine::observe`] takes an observation in. It may be out of order by up to [`EngineConfig::reorder`].
+//! - [`Engine::observe`] takes an observation in. It may be out of order by up to [`EngineConfig::reorder`]. One
+//!   alone far ahead of all others does not move time: see [`Taken::Doubted`].
 //! - [`Engine::advance`] says that it is now so late: everything older than `now - reorder` is decided, strictly in
 //!   the order of capture time. Calling it more often, or never between two observations, changes nothing.
 //! - [`Engine::next_deadline`] says when `advance` has something to do even if nothing is observed; ask again
@@ -13,12 +14,14 @@
 mod continuity;
 mod counts;
 mod desk;
+mod intake;
 mod table;
 mod till;
 mod timeline;
 
 pub use counts::EngineCounts;
 pub use desk::Desk;
+pub use intake::Taken;
 
 use crate::event::{Event, PrivacyMode, VisitId};
 use crate::flow::Flow;
@@ -28,8 +31,9 @@ use crate::position::Locator;
 use crate::purchase::Purchases;
 use crate::site::{SensorIx, Site};
 use crate::time::{Span, Timestamp};
-use crate::visit::Device;
+use crate::visit::{self, Device};
 use continuity::Doubt;
+use desk::desk;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -115,17 +119,6 @@ impl Default for EngineConfig {
     }
 }
 
-/// What became of an observation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// It will be decided in its turn.
-    Accepted,
-    /// It is older than what is decided already: dropped and counted.
-    Late,
-    /// The site map has no such sensor or till: dropped and counted.
-    UnknownPlace,
-}
-
 /// The engine.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -140,8 +133,12 @@ pub struct Engine {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EngineState {
     map_version: u32,
-    /// Everything up to here is decided.
+    /// Everything before this moment is decided.
     decided: Timestamp,
+    /// Time of the newest observation that was accepted.
+    newest: Option<Timestamp>,
+    /// The last observation, if its time leapt ahead and no other has said yet that it is so late.
+    doubted: Option<Observation>,
     /// Observations that wait for their turn, by capture time.
     waiting: VecDeque<Observation>,
     emissions: Emissions,
@@ -165,15 +162,14 @@ pub struct MapChanged {
     pub now: u32,
 }
 
-/// Observations that may wait for their turn.
-const MAX_WAITING: usize = 1 << 16;
-
 impl Engine {
     /// An engine that has heard nothing yet.
     pub fn new(site: Arc<Site>, config: EngineConfig) -> Self {
         let state = EngineState {
             map_version: config.map_version,
             decided: Timestamp::MIN,
+            newest: None,
+            doubted: None,
             waiting: VecDeque::new(),
             emissions: Emissions::default(),
             table: Table::new(config.max_devices),
@@ -195,7 +191,7 @@ impl Engine {
         }
         let mut engine = Self::new(site, config);
         engine.state = state;
-        engine.state.table.rebuild_timers();
+        engine.state.table.resume(engine.config.max_devices);
         for sensor in &engine.state.down {
             engine.locator.set_sensor(*sensor, false);
         }
@@ -203,7 +199,8 @@ impl Engine {
     }
 
     /// Takes up the visits of a ledger that are newer than what the engine knows. `deaf_until` is when it begins
-    /// to hear again: no silence before that is held against a visitor.
+    /// to hear again: no silence before that is held against a visitor, and a stay is not taken to have gone on through
+    /// it, unless it was shorter than a dwell.
     pub fn take_up(&mut self, ledger: Vec<VisitRecord>, deaf_until: Timestamp) {
         let grace = Span::from_secs(300);
         for mut record in ledger {
@@ -225,46 +222,33 @@ impl Engine {
             if self.state.table.is_full() {
                 self.make_room(deaf_until);
             }
-            record.device.due = record.device.due.max(deaf_until + grace);
+            let d = &mut record.device;
+            d.due = d.due.max(deaf_until + grace);
+            if deaf_until.since(d.last_heard) >= self.config.dwell_threshold {
+                let seq = d.seq;
+                let mut desk = desk!(self, deaf_until);
+                visit::lost_sight(d, &mut desk);
+                if d.seq != seq {
+                    desk.keep(d);
+                }
+            }
             self.state.table.insert(record.device);
         }
     }
 
-    /// Takes an observation in.
-    pub fn observe(&mut self, observation: Observation) -> Taken {
-        if !self.is_place_known(&observation) {
-            self.state.counts.unknown_place += 1;
-            return Taken::UnknownPlace;
-        }
-        let at = observation.at();
-        if at < self.state.decided {
-            self.state.counts.late += 1;
-            return Taken::Late;
-        }
-        self.state.counts.accepted += 1;
-        let waiting = &mut self.state.waiting;
-        if waiting.back().is_none_or(|last| last.at() <= at) {
-            waiting.push_back(observation);
-        } else {
-            let place = waiting.partition_point(|o| o.at() <= at);
-            waiting.insert(place, observation);
-        }
-        if waiting.len() > MAX_WAITING {
-            self.state.counts.reorder_overflow += 1;
-            let oldest = self.state.waiting[0].at();
-            self.decide(oldest);
-        }
-        Taken::Accepted
-    }
-
     /// It is `now`: decides everything older than `now - reorder`.
     pub fn advance(&mut self, now: Timestamp) {
+        self.believe_until(now);
         self.decide(now - self.config.reorder);
     }
 
     /// When [`Self::advance`] has something to do even if nothing is observed; maybe a little early.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.next_step().map(|(at, _)| at + self.config.reorder).filter(|at| *at < Timestamp::MAX)
+        let step = self.next_step().map(|(at, _)| at);
+        let doubted = self.state.doubted.as_ref().map(Observation::at);
+        // What happens at a moment is decided once it is over.
+        let over = step.into_iter().chain(doubted).min()? + Span::from_micros(1);
+        Some(over + self.config.reorder).filter(|at| *at < Timestamp::MAX)
     }
 
     /// What came out, in order.
@@ -295,13 +279,5 @@ impl Engine {
     /// Bytes of state for each followed device, the address index and its timer included.
     pub const fn bytes_per_device() -> usize {
         Table::BYTES_PER_DEVICE
-    }
-
-    fn is_place_known(&self, observation: &Observation) -> bool {
-        match observation {
-            Observation::Sighting(s) => usize::from(s.sensor.0) < self.site.sensors.len(),
-            Observation::SensorHealth(h) => usize::from(h.sensor.0) < self.site.sensors.len(),
-            Observation::Receipt(r) => usize::from(r.till.0) < self.site.tills.len(),
-        }
     }
 }

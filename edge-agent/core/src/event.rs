@@ -304,7 +304,7 @@ pub enum ExitReason {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Exited {
-    /// Where it was last heard.
+    /// Where it was last heard; with confidence 0 an entrance, where the site map changed and nobody knows.
     pub zone: String,
     /// Why we say so.
     pub reason: ExitReason,

@@ -201,6 +201,11 @@ impl Site {
         self.floor_by_id.get(id).copied()
     }
 
+    /// The first entrance of the map, else its first zone.
+    pub fn any_door(&self) -> ZoneIx {
+        ZoneIx(self.zones.iter().position(|z| z.kind == ZoneKind::Entrance).unwrap_or(0) as u16)
+    }
+
     /// The floor a sensor hangs on.
     pub fn floor_of_sensor(&self, sensor: SensorIx) -> FloorIx {
         self.floor_of(self.sensor(sensor).zone)

@@ -14,7 +14,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-use visit_core::engine::{Engine, EngineConfig, Output};
+use visit_core::engine::{Engine, EngineConfig, Output, Taken};
 use visit_core::event::{Body, CloudEvent, Event, Extra};
 use visit_core::observation::{Observation as Kept, Pseudonym};
 use visit_core::site::{SensorIx, Site, TillIx};
@@ -181,8 +181,10 @@ impl Player {
         if let (Kept::Sighting(s), Some(addr), Some(known)) = (&kept, addr, &mut self.addresses) {
             known.insert(s.device, addr);
         }
-        self.engine.observe(kept);
-        self.engine.advance(at);
+        // A clock that is wrong, or was not believed yet, does not say how late it is.
+        if self.engine.observe(kept) == Taken::Accepted {
+            self.engine.advance(at);
+        }
         self.drain()
     }
 

@@ -3,7 +3,7 @@
 use crate::store::{Batch, Checkpoint};
 use bincode::Options;
 use visit_core::engine::{
-    Engine, EngineConfig, EngineCounts, EngineState, LedgerChange, Output, VisitRecord,
+    Engine, EngineConfig, EngineCounts, EngineState, LedgerChange, Output, Taken, VisitRecord,
 };
 use visit_core::event::{Event, PrivacyMode};
 use visit_core::observation::Observation;
@@ -11,7 +11,7 @@ use visit_core::site::Site;
 use visit_core::time::Timestamp;
 
 /// Layout of a snapshot; one of another layout is not read.
-const SNAPSHOT_VERSION: u8 = 1;
+const SNAPSHOT_VERSION: u8 = 2;
 /// A snapshot larger than this is damaged.
 const MAX_SNAPSHOT: u64 = 64 << 20;
 
@@ -77,9 +77,12 @@ impl EngineRoom {
         self.drain();
     }
 
-    /// Takes an observation in.
+    /// Takes an observation in; time moves on with it, if the engine believes it.
     pub fn observe(&mut self, observation: Observation) {
-        self.engine.observe(observation);
+        let at = observation.at();
+        if self.engine.observe(observation) == Taken::Accepted {
+            self.advance(at);
+        }
     }
 
     /// It is `now` for the source.

@@ -92,7 +92,8 @@ impl Engine {
     fn settle(&mut self, key: Key, now: Timestamp) {
         let Some(place) = self.state.doubts.iter().position(|d| d.newcomer == key) else { return };
         let [older] = self.state.doubts[place].candidates[..] else { return };
-        let Some(d) = self.state.table.get(older) else {
+        // It is gone, or turned out to be no visitor: there is nothing to go on with.
+        let Some(d) = self.state.table.get(older).filter(|d| d.phase != Phase::NotAVisitor) else {
             self.state.doubts.remove(place);
             return;
         };

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 pub struct EngineCounts {
     /// Observations taken in.
     pub accepted: u64,
-    /// Observations older than what was already decided: dropped.
+    /// Observations older than what was already decided: dropped, but for receipts.
     pub late: u64,
+    /// Observations with a time no clock can have shown, or far ahead of all others: dropped, but for receipts.
+    pub wrong_time: u64,
     /// Observations that name a sensor or till the site map does not have: dropped.
     pub unknown_place: u64,
-    /// Observations decided early because the reorder buffer was full.
+    /// Observations and emissions decided early because their buffer was full.
     pub reorder_overflow: u64,
     /// Emissions (one or more sightings each).
     pub emissions: u64,
@@ -33,10 +35,11 @@ pub struct EngineCounts {
 
 impl EngineCounts {
     /// Names and numbers, for health and for people.
-    pub fn named(&self) -> [(&'static str, u64); 12] {
+    pub fn named(&self) -> [(&'static str, u64); 13] {
         [
             ("accepted", self.accepted),
             ("late", self.late),
+            ("wrong_time", self.wrong_time),
             ("unknown_place", self.unknown_place),
             ("reorder_overflow", self.reorder_overflow),
             ("emissions", self.emissions),

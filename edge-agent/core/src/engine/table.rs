@@ -143,9 +143,13 @@ impl Table {
         let Some(slot) = self.slots.get_mut(key.slot as usize) else { return };
         let Some(device) = &slot.device else { return };
         // A later due is found when the earlier timer fires: one timer a device, however often it is heard.
-        if slot.scheduled.is_none_or(|at| device.due < at) {
+        if device.due < Timestamp::MAX && slot.scheduled.is_none_or(|at| device.due < at) {
             slot.scheduled = Some(device.due);
             self.timers.push(Reverse((device.due, key.slot)));
+            // Timers of devices that are gone, or of a due that came nearer, stay behind until there are many.
+            if self.timers.len() > 2 * self.slots.len() + 64 {
+                self.rebuild_timers();
+            }
         }
     }
 
@@ -188,8 +192,13 @@ impl Table {
         Some(self.key_of(worst.1 as u32))
     }
 
-    /// Makes the timers anew; needed once after deserialising.
-    pub(super) fn rebuild_timers(&mut self) {
+    /// Goes on after deserialising, with room for `capacity` devices.
+    pub(super) fn resume(&mut self, capacity: usize) {
+        self.capacity = capacity.max(1);
+        self.rebuild_timers();
+    }
+
+    fn rebuild_timers(&mut self) {
         self.timers = self
             .slots
             .iter()
@@ -198,3 +207,6 @@ impl Table {
             .collect();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,9 @@ impl Engine {
         if let Some((slot, sure)) = buyer.filter(|(_, sure)| *sure >= ATTRIBUTED) {
             let key = self.state.table.key_of(slot);
             if let Some(d) = self.state.table.get_mut(key) {
-                bag = Some(carry(d, receipt, sure, p.candidates, &mut desk));
+                let id = carry(d, receipt, sure, p.candidates, &mut desk);
+                // What was not published cannot be taken back.
+                bag = (self.config.privacy_mode != PrivacyMode::Count).then_some(id);
             }
         }
         self.state.purchases.decided(id, receipt, bag);

@@ -1,26 +1,29 @@
 //! Deciding, strictly in the order of time.
 //!
-//! Five things happen on their own time: an observation has its turn, an emission closes, a device has been silent
-//! for long enough, a receipt has waited for long enough, a flow interval ends. The earliest goes first; at the
-//! same moment they go in this order.
+//! Five things happen on their own time: a flow interval ends, an observation has its turn, an emission closes, a
+//! device has been silent for long enough, a receipt has waited for long enough. The earliest goes first; at the same
+//! moment they go in this order.
 
 use super::desk::desk;
 use super::table::Key;
 use super::{Engine, Output};
 use crate::event::Identity;
 use crate::identity::{Closed, class_of};
-use crate::observation::{Observation, SensorHealth};
+use crate::observation::{Observation, SensorHealth, Sighting};
 use crate::time::Timestamp;
 use crate::visit::{self, After, Device};
+
+/// Emissions open at once: no channel carries so many in the time one is open. Beyond, the oldest closes early.
+const MAX_OPEN: usize = 1 << 14;
 
 /// What has its turn next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
+    Flow,
     Observation,
     Emission,
     Device,
     Receipt,
-    Flow,
 }
 
 impl Engine {
@@ -28,26 +31,26 @@ impl Engine {
     pub(super) fn next_step(&self) -> Option<(Timestamp, Step)> {
         let s = &self.state;
         [
+            (s.flow.next_deadline(self.config.flow_interval), Step::Flow),
             (s.waiting.front().map(Observation::at), Step::Observation),
             (s.emissions.next_close(), Step::Emission),
             (s.table.next_deadline(), Step::Device),
             (s.purchases.next_deadline(), Step::Receipt),
-            (s.flow.next_deadline(self.config.flow_interval), Step::Flow),
         ]
         .into_iter()
         .filter_map(|(at, step)| Some((at?, step)))
         .min()
     }
 
-    /// Takes all steps up to and including `horizon`.
+    /// Takes all steps before `horizon`. Those at that very moment wait: what else happens then may yet come in.
     pub(super) fn decide(&mut self, horizon: Timestamp) {
-        while let Some((at, step)) = self.next_step().filter(|(at, _)| *at <= horizon) {
+        while let Some((at, step)) = self.next_step().filter(|(at, _)| *at < horizon) {
             match step {
+                Step::Flow => self.close_interval(at),
                 Step::Observation => self.take_turn(),
                 Step::Emission => self.close_emission(at),
                 Step::Device => self.device_silent(at),
                 Step::Receipt => self.receipt_due(at),
-                Step::Flow => self.close_interval(at),
             }
         }
         self.state.decided = self.state.decided.max(horizon);
@@ -67,7 +70,7 @@ impl Engine {
         let Some(observation) = self.state.waiting.pop_front() else { return };
         self.state.flow.observed(observation.at(), self.config.flow_interval);
         match observation {
-            Observation::Sighting(s) => self.state.emissions.add(&s),
+            Observation::Sighting(s) => self.hear(&s),
             Observation::SensorHealth(SensorHealth { sensor, up, .. }) => {
                 self.state.down.retain(|s| *s != sensor);
                 if !up {
@@ -85,6 +88,16 @@ impl Engine {
         }
     }
 
+    fn hear(&mut self, s: &Sighting) {
+        self.state.emissions.add(s);
+        if self.state.emissions.open() > MAX_OPEN
+            && let Some(closes) = self.state.emissions.next_close()
+        {
+            self.state.counts.reorder_overflow += 1;
+            self.close_emission(closes);
+        }
+    }
+
     fn close_emission(&mut self, now: Timestamp) {
         let Some(e) = self.state.emissions.close(now) else { return };
         self.state.counts.emissions += 1;
@@ -98,7 +111,9 @@ impl Engine {
         let Some(d) = self.state.table.get_mut(key) else { return };
         let seq = d.seq;
         let gap = (!is_new).then(|| e.at.since(d.last_heard));
-        d.belief = self.locator.update(gap.map(|g| (&d.belief, g)), &e.sensors);
+        // Where nothing is known any more (another map) there is nothing to go on from.
+        let before = gap.filter(|_| d.belief.best().is_some()).map(|g| (&d.belief, g));
+        d.belief = self.locator.update(before, &e.sensors);
         if class_of(e.heard) == Identity::Stable {
             d.identity = Identity::Stable;
         }

@@ -16,7 +16,7 @@ pub(super) const WINDOW: Span = Span::from_millis(300);
 /// Sensors kept for one emission: the strongest ones, which are those that say where it was.
 const SENSORS: usize = 12;
 
-/// Emissions still open, oldest first. At most as many as addresses were heard within [`WINDOW`].
+/// Emissions still open, oldest first. As many as addresses were heard within 300 ms; who adds must see to a bound.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Emissions {
     open: VecDeque<Open>,
@@ -59,6 +59,11 @@ impl Emissions {
     /// When the oldest open emission closes.
     pub fn next_close(&self) -> Option<Timestamp> {
         self.open.front().map(|e| e.began + WINDOW)
+    }
+
+    /// How many emissions are open.
+    pub fn open(&self) -> usize {
+        self.open.len()
     }
 
     /// Adds a sighting to the emission of its address, or begins one. Sightings come in time order.

@@ -29,7 +29,7 @@ pub struct Voice {
     pub at: Timestamp,
 }
 
-/// Who last sounded how, by fingerprint. Bounded: [`FAMILIES`] × [`MEMBERS`].
+/// Who last sounded how, by fingerprint. Bounded: 4096 fingerprints with 16 devices each.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Families {
     members: HashMap<u64, VecDeque<Voice>>,

@@ -135,12 +135,21 @@ pub fn evict(d: &mut Device, desk: &mut Desk<'_>) {
     }
 }
 
+/// We were deaf for longer than a dwell takes: what the device did meanwhile is no stay we could vouch for.
+pub fn lost_sight(d: &mut Device, desk: &mut Desk<'_>) {
+    if let Some(stay) = d.stays.end() {
+        end_stay(d, stay, desk);
+    }
+}
+
 /// The device heard as `new` is `d` under another address: `d` goes on where `new` is.
 pub fn go_on_as(d: &mut Device, new: &Device, desk: &mut Desk<'_>) {
     d.belief = new.belief;
     d.last_heard = new.last_heard;
     d.emissions = d.emissions.saturating_add(new.emissions);
     d.floors |= new.floors;
+    d.purchases = d.purchases.saturating_add(new.purchases);
+    d.dwells = d.dwells.saturating_add(new.dwells);
     d.floor = new.floor.or(d.floor);
     d.next_floor = new.next_floor;
     if d.phase == Phase::Gone {
@@ -163,9 +172,12 @@ fn door(d: &mut Device, at: Timestamp, zone: ZoneIx, desk: &mut Desk<'_>) {
         let from_outside = d.door.is_some_and(|z| desk.site.zone(z).kind == ZoneKind::Perimeter);
         match desk.site.zone(zone).kind {
             ZoneKind::Perimeter => {}
-            ZoneKind::Entrance if from_outside => (d.door, d.arrived_at) = (Some(zone), at),
+            ZoneKind::Entrance if from_outside => {
+                d.door = Some(zone);
+                d.came_in_at(at);
+            }
             // Missed at the door: the arrival is the first of the emissions inside that establish it.
-            _ if from_outside && d.inside_in_a_row == 0 => d.arrived_at = at,
+            _ if from_outside && d.inside_in_a_row == 0 => d.came_in_at(at),
             _ => {}
         }
         return;
@@ -195,7 +207,7 @@ fn arrival(d: &mut Device, at: Timestamp, desk: &mut Desk<'_>) {
             let came_in = d.inside_in_a_row >= INSIDE_IN_A_ROW && at.since(d.first_heard) >= NOT_PASSING;
             // Nobody takes minutes to pass a door; in front of it people wait for a bus.
             let on_the_pavement = d.door.is_some_and(|z| desk.site.zone(z).kind == ZoneKind::Perimeter);
-            let dwelt = !on_the_pavement && at.since(d.arrived_at) >= desk.config.dwell_threshold;
+            let dwelt = !on_the_pavement && at.since(d.came_in()) >= desk.config.dwell_threshold;
             came_in || dwelt
         }
         Phase::Heard => d.stays.moves() >= MOVES && at.since(d.first_heard) <= SOON,
@@ -213,9 +225,17 @@ fn arrive(d: &mut Device, desk: &mut Desk<'_>) {
     d.phase = Phase::Inside;
     let confidence = if d.door.is_some() { desk.locator.inside(&d.belief) } else { 0.8 };
     let fact = VisitFact::Arrived(Arrived { zone: desk.zone_id(zone), floor: desk.floor_id_of(zone) });
-    desk.publish(d, d.arrived_at, confidence, fact);
+    desk.publish(d, d.came_in(), confidence, fact);
     d.arrived_seq = d.seq;
-    desk.flow.arrived(zone, desk.locator.floor_of(zone));
+    let floor = desk.locator.floor_of(zone);
+    desk.flow.arrived(zone, floor);
+    // Where it had settled by the time the arrival was sure, it entered too.
+    if let Some(stay) = d.stays.current().filter(|s| s.zone != zone) {
+        desk.flow.entered_zone(stay.zone);
+    }
+    if let Some(settled) = d.floor.filter(|f| *f != floor) {
+        desk.flow.entered_floor(settled);
+    }
 }
 
 /// A change of floor that has settled: from, to, when, how surely.
@@ -343,14 +363,16 @@ fn left_unannounced(d: &Device, desk: &Desk<'_>) -> bool {
     let outside = 1.0 - desk.locator.inside(&d.belief);
     let presence = d.last_heard.since(d.first_heard);
     let kept_address = d.identity == Identity::Stable || presence >= ADDRESS_LIFE;
-    presence >= desk.config.dwell_threshold && (outside > AT_DOOR || kept_address)
+    d.belief.best().is_some()
+        && presence >= desk.config.dwell_threshold
+        && (outside > AT_DOOR || kept_address)
 }
 
 fn leave(d: &mut Device, desk: &mut Desk<'_>) {
     let at_door = 1.0 - desk.locator.inside(&d.belief) > AT_DOOR;
     let reason = if at_door { ExitReason::LeftByEntrance } else { ExitReason::Absence };
     let still_here = d.gaps.still_here(desk.now.since(d.last_heard));
-    d.exit = publish_exit(d, reason, None, 1.0 - still_here, desk);
+    publish_exit(d, reason, None, 1.0 - still_here, desk);
     d.phase = Phase::Gone;
     d.due = (d.last_heard + d.gaps.quantile(FINAL)).max(desk.now + RESUMABLE);
 }
@@ -361,29 +383,37 @@ fn publish_exit(
     retracts: Option<EventId>,
     confidence: f32,
     desk: &mut Desk<'_>,
-) -> Option<EventId> {
+) {
     if let Some(stay) = d.stays.end() {
         end_stay(d, stay, desk);
     }
-    let zone = d.belief.best().map(|(z, _)| z).or(d.door)?;
+    // On a new map nobody knows where it was last heard; still the visit is over, and people leave by doors.
+    let known = d.belief.best().map(|(z, _)| z).or(d.door);
+    let (zone, confidence) = match known {
+        Some(zone) => (zone, confidence),
+        None => (desk.site.any_door(), 0.0),
+    };
     if reason != ExitReason::NotAVisitor {
         desk.flow.exited(d.purchases > 0);
     }
     let fact = VisitFact::Exited(Exited {
         zone: desk.zone_id(zone),
         reason,
-        duration_s: d.last_heard.since(d.arrived_at).as_secs_f64(),
+        duration_s: d.last_heard.since(d.came_in()).as_secs_f64(),
         floors: desk.floor_ids(d.floors),
         stays: u32::from(d.dwells),
         purchases: u32::from(d.purchases),
         retracts: retracts.map(|id| id.to_string()),
     });
-    Some(desk.publish(d, d.last_heard, confidence, fact))
+    desk.publish(d, d.last_heard, confidence, fact);
+    d.exit_seq = d.seq;
 }
 
 fn resume(d: &mut Device, at: Timestamp, desk: &mut Desk<'_>) {
     d.phase = Phase::Inside;
-    let (Some(exit), Some((zone, _))) = (d.exit.take(), d.belief.best()) else { return };
+    let Some((zone, _)) = d.belief.best() else { return };
+    let exit = desk.event_id(d, "exited", d.exit_seq);
+    d.exit_seq = 0;
     desk.flow.resumed(d.purchases > 0);
     let fact = VisitFact::Resumed(Resumed { zone: desk.zone_id(zone), retracts: exit.to_string() });
     desk.publish(d, at, 1.0, fact);

@@ -30,8 +30,10 @@ pub struct Stay {
 pub struct Stays {
     current: Option<Stay>,
     previous: Option<Stay>,
-    /// A zone seen once, and when.
-    next: Option<(ZoneIx, Timestamp)>,
+    /// A zone seen once …
+    next: Option<ZoneIx>,
+    /// … and when.
+    next_since: Timestamp,
     /// Changes of zone in a row that did not go back to the zone before.
     moves: u8,
 }
@@ -74,9 +76,9 @@ impl Stays {
                 None
             }
             _ => match self.next {
-                Some((next, since)) if next == zone => self.enter(zone, since, at),
+                Some(next) if next == zone => self.enter(zone, self.next_since, at),
                 _ => {
-                    self.next = Some((zone, at));
+                    (self.next, self.next_since) = (Some(zone), at);
                     None
                 }
             },

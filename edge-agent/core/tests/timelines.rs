@@ -1,0 +1,308 @@
+//! The life of visits, second by second: each event type is reachable, dated right, and said once.
+
+mod support;
+
+use support::{Script, at, config, second, sighting};
+use visit_core::engine::EngineConfig;
+use visit_core::event::{Direction, ExitReason, Identity, PrivacyMode, VisitFact};
+use visit_core::observation::Heard;
+use visit_core::time::Span;
+
+#[test]
+fn whoever_is_heard_at_the_doors_approached_and_if_no_more_passed_by() {
+    let p = Script::default().stay(1, "P1", 0, 60).play();
+    assert_eq!(p.kinds(1), ["approached", "passed_by"]);
+    let (passed, VisitFact::PassedBy(fact)) = p.only(1, "passed_by") else { panic!() };
+    assert_eq!((second(passed.time), second(fact.started_at), fact.zone.as_str()), (0, 0, "P1"));
+    assert_eq!(p.engine.devices(), 0, "nothing is kept of who passed by");
+    assert_eq!(p.ledger(), []);
+}
+
+#[test]
+fn whoever_goes_on_inside_arrived_by_the_door_and_exits_when_last_heard() {
+    let p = Script::default().come_in(1, 0).play();
+    assert_eq!(p.kinds(1), ["approached", "arrived", "exited"]);
+    let (arrived, VisitFact::Arrived(fact)) = p.only(1, "arrived") else { panic!() };
+    assert_eq!((second(arrived.time), fact.zone.as_str(), fact.floor.as_str()), (60, "E1", "F1"));
+    assert!(arrived.detected_at > at(120), "known only inside: {}", arrived.detected_at);
+    let (exited, VisitFact::Exited(fact)) = p.only(1, "exited") else { panic!() };
+    assert_eq!((second(exited.time), fact.duration_s), (160, 100.0));
+    assert_eq!((fact.zone.as_str(), fact.reason), ("C1", ExitReason::Absence));
+    assert_eq!((fact.floors.as_slice(), fact.stays, fact.purchases), (["F1".to_owned()].as_slice(), 0, 0));
+    let seq: Vec<u32> = p.of(1).map(|(_, v)| v.seq).collect();
+    assert_eq!(seq, [1, 2, 3]);
+}
+
+#[test]
+fn whoever_was_missed_at_the_doors_arrives_by_moving_on() {
+    let p = Script::default()
+        .stay(1, "C1", 0, 100)
+        .stay(1, "S1", 100, 200)
+        .stay(1, "V1", 200, 300)
+        .stay(1, "S2", 300, 400)
+        .play();
+    assert_eq!(p.kinds(1).first(), Some(&"arrived"), "{:?}", p.kinds(1));
+    assert_eq!(second(p.only(1, "arrived").0.time), 0);
+}
+
+#[test]
+fn what_is_first_heard_inside_and_soon_gone_may_be_a_new_address_and_is_nobody() {
+    let p = Script::default().stay(1, "S1", 0, 1000).play();
+    assert_eq!(p.kinds(1), [""; 0]);
+    assert_eq!(p.engine.counts().unestablished, 1);
+}
+
+#[test]
+fn whoever_was_here_for_longer_than_addresses_live_was_here_although_nobody_saw_them_come() {
+    let p = Script::default().stay(1, "S1", 0, 3600).play();
+    assert_eq!(p.kinds(1), ["arrived", "dwell_started", "dwell_ended", "exited"]);
+    let (arrived, VisitFact::Arrived(_)) = p.only(1, "arrived") else { panic!() };
+    assert!(second(arrived.time) == 0 && arrived.detected_at > at(3600), "said only when it is over");
+}
+
+#[test]
+fn floors_change_up_and_down_at_the_first_moment_on_the_other_floor() {
+    let p = Script::default()
+        .come_in(1, 0)
+        .stay(1, "V1", 180, 240)
+        .stay(1, "V2", 240, 300)
+        .stay(1, "C2", 300, 400)
+        .stay(1, "V2", 400, 460)
+        .stay(1, "V1", 460, 520)
+        .stay(1, "C1", 520, 600)
+        .play();
+    let changes: Vec<_> = p
+        .of(1)
+        .filter_map(|(e, v)| match &v.fact {
+            VisitFact::FloorChanged(f) => {
+                Some((second(e.time), f.from_floor.as_str(), f.floor.as_str(), f.direction))
+            }
+            _ => None,
+        })
+        .collect();
+    let [(up_at, "F1", "F2", Direction::Up), (down_at, "F2", "F1", Direction::Down)] = changes[..] else {
+        panic!("{changes:?}")
+    };
+    assert!((240..=300).contains(&up_at) && (460..=520).contains(&down_at), "{changes:?}");
+    let (_, VisitFact::Exited(exit)) = p.only(1, "exited") else { panic!() };
+    assert_eq!(exit.floors, ["F1", "F2"]);
+}
+
+#[test]
+fn a_dwell_starts_at_its_threshold_and_ends_half_way_to_the_next_zone() {
+    let p = Script::default().come_in(1, 0).stay(1, "S1", 180, 600).stay(1, "C1", 600, 660).play();
+    let (started, VisitFact::DwellStarted(start)) = p.only(1, "dwell_started") else { panic!() };
+    assert_eq!(start.duration_s, 180.0);
+    assert_eq!(started.time.since(start.started_at), Span::from_secs(180));
+    assert_eq!((start.zone.as_str(), start.brand.as_deref()), ("S1", Some("brand of S1")));
+    let (ended, VisitFact::DwellEnded(end)) = p.only(1, "dwell_ended") else { panic!() };
+    assert_eq!(end.started_at, start.started_at);
+    assert!((160..=200).contains(&second(end.started_at)), "{}", second(end.started_at));
+    assert!((580..=620).contains(&second(ended.time)), "{}", second(ended.time));
+    assert_eq!(end.duration_s, ended.time.since(end.started_at).as_secs_f64());
+    let (_, VisitFact::Exited(exit)) = p.only(1, "exited") else { panic!() };
+    assert_eq!(exit.stays, 1);
+}
+
+#[test]
+fn a_stay_below_the_threshold_is_no_dwell() {
+    let p = Script::default().come_in(1, 0).stay(1, "S1", 180, 340).stay(1, "C1", 340, 400).play();
+    assert!(!p.kinds(1).iter().any(|k| k.starts_with("dwell")), "{:?}", p.kinds(1));
+}
+
+#[test]
+fn an_exit_is_retracted_when_the_phone_speaks_again() {
+    let p = Script::default().come_in(1, 0).stay(1, "C1", 820, 900).play();
+    assert_eq!(p.kinds(1), ["approached", "arrived", "exited", "resumed", "exited"]);
+    let exits: Vec<_> = p.of(1).filter(|(_, v)| v.fact.kind() == "exited").map(|(e, _)| e).collect();
+    let (resumed, VisitFact::Resumed(fact)) = p.only(1, "resumed") else { panic!() };
+    assert_eq!(fact.retracts, exits[0].id.to_string());
+    assert_eq!(second(resumed.time), 820);
+    assert_eq!(second(exits[1].time), 880);
+}
+
+#[test]
+fn whoever_comes_back_after_the_final_exit_is_a_new_visit() {
+    let p = Script::default().come_in(1, 0).come_in(1, 7200).play();
+    assert_eq!(p.kinds(1), ["approached", "arrived", "exited", "approached", "arrived", "exited"]);
+    let mut visits: Vec<_> = p.of(1).map(|(_, v)| v.visit).collect();
+    visits.dedup();
+    assert_eq!(visits.len(), 2);
+    assert_eq!(p.of(1).map(|(_, v)| v.seq).collect::<Vec<_>>(), [1, 2, 3, 1, 2, 3]);
+    assert_eq!(p.ledger(), [], "what is over is not kept");
+}
+
+#[test]
+fn whoever_was_last_heard_at_a_door_left_by_it_sooner() {
+    let walk = |last: &str| {
+        let p = Script::default().come_in(1, 0).stay(1, "C1", 180, 300).stay(1, last, 300, 400).play();
+        let (exited, VisitFact::Exited(fact)) = p.only(1, "exited") else { panic!() };
+        (fact.reason, exited.detected_at.since(exited.time))
+    };
+    let (by_door, soon) = walk("E2");
+    let (absent, late) = walk("S2");
+    assert_eq!((by_door, absent), (ExitReason::LeftByEntrance, ExitReason::Absence));
+    assert!(soon <= late, "{soon:?} {late:?}");
+}
+
+#[test]
+fn staff_behind_the_scenes_are_excluded_and_their_arrival_is_retracted() {
+    let p = Script::default().come_in(1, 0).stay(1, "BACK", 180, 1200).play();
+    let arrival = p.only(1, "arrived").0.id;
+    let (_, VisitFact::Exited(exit)) = p.only(1, "exited") else { panic!() };
+    assert_eq!((exit.reason, exit.retracts.clone()), (ExitReason::NotAVisitor, Some(arrival.to_string())));
+    assert_eq!(p.kinds(1).last(), Some(&"exited"), "no more is said");
+    assert_eq!(p.engine.counts().not_visitors, 1);
+}
+
+#[test]
+fn who_is_there_all_day_is_no_visitor() {
+    let p = Script::default().come_in(1, 0).stay(1, "S1", 180, 5 * 3600).play();
+    let (_, VisitFact::Exited(exit)) = p.only(1, "exited") else { panic!() };
+    assert_eq!(exit.reason, ExitReason::NotAVisitor);
+    assert_eq!(p.engine.inside(), 0);
+}
+
+#[test]
+fn an_associated_phone_is_stable_and_others_last_a_session() {
+    let associated = |s: &mut visit_core::observation::Sighting| s.heard = Heard::Associated;
+    let p = Script::default()
+        .come_in(1, 0)
+        .stay_as(2, "P1", 1, 61, associated)
+        .stay_as(2, "C1", 61, 181, associated)
+        .play();
+    let identities = |who| p.of(who).map(|(_, v)| v.identity).collect::<Vec<_>>();
+    assert!(identities(1).iter().all(|i| *i == Identity::Session));
+    assert!(!identities(2).is_empty() && identities(2).iter().all(|i| *i == Identity::Stable));
+}
+
+/// One model of phone, whose sequence numbers go on from `seq`.
+fn model(seq: u16) -> impl Fn(&mut visit_core::observation::Sighting) {
+    move |s| {
+        s.fingerprint = Some(77);
+        s.seq = Some(seq);
+    }
+}
+
+#[test]
+fn two_visits_of_one_phone_are_merged_once_the_other_phone_speaks_again() {
+    // Two phones of one model with like sequence numbers; then a new address that may be either.
+    let p = Script::default()
+        .come_in(1, 0)
+        .come_in(2, 1)
+        .stay_as(1, "C1", 180, 300, model(100))
+        .stay_as(2, "C1", 181, 301, model(101))
+        .stay_as(3, "E1", 303, 340, model(110))
+        .stay_as(3, "C1", 340, 800, model(112))
+        .stay_as(2, "C1", 321, 800, model(102))
+        .play();
+    assert!(!p.kinds(3).contains(&"merged"));
+    let (merged, VisitFact::Merged(fact)) = p.only(1, "merged") else { panic!() };
+    let of = |who| p.of(who).next().unwrap().1.visit.to_string();
+    assert_eq!((fact.merged.as_slice(), &fact.into), ([of(1), of(3)].as_slice(), &of(1)));
+    assert_eq!(second(merged.time), 303);
+    assert_eq!(p.kinds(1).last(), Some(&"exited"));
+    assert_ne!(p.kinds(3).last(), Some(&"exited"), "the merged visit ends with the one it was merged into");
+    assert_eq!(p.kinds(2).last(), Some(&"exited"));
+    assert_eq!(p.engine.counts().continued, 1);
+    assert_eq!(p.ledger(), []);
+}
+
+#[test]
+fn a_new_address_stays_a_new_device_while_two_phones_may_have_taken_it() {
+    let p = Script::default()
+        .come_in(1, 0)
+        .come_in(2, 1)
+        .stay_as(1, "C1", 180, 300, model(100))
+        .stay_as(2, "C1", 181, 301, model(101))
+        .stay_as(3, "C1", 303, 800, model(110))
+        .play();
+    assert_eq!(p.engine.counts().continued, 0);
+    assert!(!p.visits().any(|(_, v)| v.fact.kind() == "merged"));
+}
+
+#[test]
+fn a_sensor_that_is_down_is_no_evidence() {
+    // Heard by the concourse alone, weakly: on the floor above it, if nobody can hear there.
+    let weak = |s: &mut visit_core::observation::Sighting| s.rssi = Some(-77);
+    let last_zone = |script: Script| {
+        let p = script.come_in(1, 0).stay_as(1, "C1", 180, 800, weak).play();
+        let (_, VisitFact::Exited(fact)) = p.only(1, "exited") else { panic!() };
+        fact.zone.clone()
+    };
+    assert_eq!(last_zone(Script::default()), "C1");
+    assert_eq!(last_zone(Script::default().health(179, "C2", false)), "C2");
+    let repaired = Script::default().health(179, "C2", false).health(182, "C2", true);
+    assert_eq!(last_zone(repaired), "C1");
+}
+
+#[test]
+fn a_full_table_evicts_and_says_so_for_whoever_had_arrived() {
+    let config = EngineConfig { max_devices: 4, ..config() };
+    let mut script = Script::default();
+    for who in 1..=4 {
+        script = script.come_in(who, who as i64);
+    }
+    for who in 100..1100u128 {
+        script.0.push(visit_core::observation::Observation::Sighting(sighting(200, who, "S2")));
+    }
+    let p = script.play_with(config);
+    assert!(p.engine.counts().evicted >= 1000, "{:?}", p.engine.counts());
+    for who in 1..=4 {
+        let arrived = p.kinds(who).iter().filter(|k| **k == "arrived").count();
+        let exited = p.kinds(who).iter().filter(|k| **k == "exited").count();
+        assert_eq!(arrived, exited, "{who}: {:?}", p.kinds(who));
+    }
+    assert!(p.visits().any(|(_, v)| matches!(&v.fact,
+        VisitFact::Exited(e) if e.reason == ExitReason::Evicted)));
+}
+
+#[test]
+fn out_of_order_within_the_reorder_time_changes_nothing_and_beyond_it_is_counted() {
+    let script = || Script::default().come_in(1, 0).stay(1, "S1", 180, 500).come_in(2, 7);
+    let in_order = script().play();
+    let mut p = support::Played::new(config());
+    for pair in script().in_order().chunks(2) {
+        let now = pair.iter().map(visit_core::observation::Observation::at).max().unwrap();
+        let apart = now.since(pair[0].at());
+        for o in pair.iter().rev() {
+            p.engine.observe(o.clone());
+        }
+        if apart <= Span::from_secs(1) {
+            p.engine.advance(now);
+        }
+    }
+    p.run_out();
+    p.drain();
+    assert_eq!(p.engine.counts().late, 0);
+    assert_eq!(p.out, in_order.out);
+
+    let mut p = script().play_until(510);
+    let before = p.engine.counts();
+    p.observe_all(vec![visit_core::observation::Observation::Sighting(sighting(300, 1, "S2"))]);
+    assert_eq!(p.engine.counts().late, before.late + 1);
+}
+
+#[test]
+fn count_mode_says_nothing_of_single_visits() {
+    let config = EngineConfig { privacy_mode: PrivacyMode::Count, ..config() };
+    let sale = support::sale(400, "S1", "1");
+    let refund = visit_core::observation::Receipt {
+        kind: visit_core::observation::ReceiptKind::Refund,
+        ..support::sale(800, "S1", "1")
+    };
+    let p = Script::default()
+        .come_in(1, 0)
+        .stay(1, "S1", 180, 900)
+        .receipt(sale)
+        .receipt(refund)
+        .play_with(config);
+    assert_eq!(p.visits().count(), 0);
+    assert!(p.out.iter().all(|o| matches!(o, visit_core::engine::Output::Event(_))), "no ledger");
+    assert_eq!(p.receipts().len(), 2);
+    for receipt in p.receipts() {
+        assert_eq!(receipt.attribution.visit_id, None);
+        assert_eq!(receipt.retracts, None, "there is no published bag to take back");
+    }
+    assert!(!p.flow().is_empty());
+}
