@@ -19,7 +19,7 @@ pub(super) const WINDOW: Span = Span::from_millis(300);
 /// Sensors kept for one emission: the strongest ones, which are those that say where it was.
 const SENSORS: usize = 12;
 
-/// Emissions still open, oldest first. At most as many as addresses were heard within [`WINDOW`].
+/// Emissions still open, oldest first. At most as many as addresses were heard within 0.3 s.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Emissions {
     open: VecDeque<Open>,
