@@ -2,7 +2,7 @@
 //!
 //! Time is the source's. A live source runs on the wall clock; a recording runs on its own, paced by
 //! [`Pace`]. What the engine says is committed in batches: at once when there is nothing else to do, else when
-//! [`BATCH`] events or [`LINGER`] have come together, so that a fast replay shares its flushes and a live event
+//! 256 events or 20 ms have come together, so that a fast replay shares its flushes and a live event
 //! waits for none.
 //!
 //! A source that can rewind is resumed exactly: every checkpoint holds the engine's whole state with the source's
@@ -124,9 +124,15 @@ impl Pipeline {
             while let Some(wait) = clock.wait_for(at) {
                 self.commit(&mut report, None, cancel).await?;
                 oldest_uncommitted = None;
+                // Silence has its deadlines too: an exit does not wait for the next frame.
+                let deadline =
+                    self.room.next_deadline().and_then(|due| clock.wait_until(due)).unwrap_or(wait);
                 tokio::select! {
-                    () = tokio::time::sleep(wait.min(HOUSEKEEPING)) => {}
+                    () = tokio::time::sleep(wait.min(deadline).min(HOUSEKEEPING)) => {}
                     () = cancel.cancelled() => break,
+                }
+                if let Some(now) = clock.now() {
+                    self.room.advance(now.min(at));
                 }
                 self.look_after(&mut housekeeping);
             }

@@ -154,7 +154,7 @@ fn what_a_killed_agent_leaves_can_be_read_and_is_delivered_by_the_next() -> Resu
     let peeked = installation.outbox("peek")?.succeeded();
     let queued: BTreeSet<String> = peeked
         .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter_map(|event| Some(event["id"].as_str()?.to_owned()))
         .collect();
     assert!(!queued.is_empty(), "nothing to peek at:\n{peeked}\n{stats}\n{verified}");

@@ -41,10 +41,17 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     for warning in &config.warnings {
         warn!("{warning}");
     }
-    let runtime = tokio::runtime::Runtime::new()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
         .map_err(|e| Failure::new(Exit::Unavailable, format!("cannot start the runtime: {e}")))?;
     runtime.block_on(daemon(config))
 }
+
+/// The pipeline has the main thread and the store one of its own; these serve the broker's connection. More, one for
+/// each core, would only keep more memory.
+const WORKERS: usize = 2;
 
 async fn daemon(config: Config) -> Result<Exit, Failure> {
     let Config { agent, site, version, .. } = config;

@@ -64,10 +64,12 @@ impl EngineRoom {
 
     /// Everything the engine knows. What it said belongs to the same commit.
     pub fn snapshot(&self) -> Vec<u8> {
-        let mut bytes = vec![SNAPSHOT_VERSION];
-        layout()
-            .serialize_into(&mut bytes, &(self.now, self.engine.state()))
-            .expect("plain data always encodes into memory");
+        let all = (self.now, self.engine.state());
+        // Some 10 MB with many devices: a vector that grows by doubling would take up to twice that.
+        let length = layout().serialized_size(&all).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(1 + usize::try_from(length).unwrap_or_default());
+        bytes.push(SNAPSHOT_VERSION);
+        layout().serialize_into(&mut bytes, &all).expect("plain data always encodes into memory");
         bytes
     }
 
@@ -90,6 +92,11 @@ impl EngineRoom {
         self.now = self.now.max(now);
         self.engine.advance(self.now);
         self.drain();
+    }
+
+    /// When the engine has something to decide even if nothing is heard.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.engine.next_deadline()
     }
 
     /// Nothing more will be heard: decides everything that was waited for.

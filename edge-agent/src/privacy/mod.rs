@@ -20,6 +20,7 @@ mod business_day;
 mod consent;
 mod digits;
 mod keys;
+mod recent;
 mod refusal;
 
 pub use business_day::BusinessCalendar;
@@ -30,6 +31,7 @@ pub use refusal::{Dropped, PrivacyError};
 use crate::config::{PrivacySettings, TagMeaning, TagRule};
 use gateway::observation::{self as raw, Frame};
 use keys::{Key, KeyFile};
+use recent::Recent;
 use std::collections::HashSet;
 use std::fmt;
 use std::io;
@@ -44,6 +46,7 @@ use zeroize::Zeroizing;
 pub struct Privacy {
     keys: Keys,
     calendar: BusinessCalendar,
+    recent: Recent,
     /// The wall clock, when it was last told.
     now: Timestamp,
     mode: PrivacyMode,
@@ -153,6 +156,7 @@ impl Privacy {
         let Keys::Ratchet(file) = &mut self.keys else { return Ok(()) };
         if day > file.state.day && day.saturating_sub(file.state.day) <= keys::MAX_LEAP_DAYS {
             file.advance(day);
+            self.recent.forget();
         }
         file.save()
     }
@@ -201,6 +205,7 @@ impl Privacy {
         let mut privacy = Self {
             keys,
             calendar,
+            recent: Recent::default(),
             now: Timestamp::MIN,
             mode: settings.mode,
             rssi_floor: settings.rssi_floor,
@@ -254,7 +259,7 @@ impl Privacy {
             _ => {
                 let mut input = [kind; 7];
                 input[1..].copy_from_slice(&s.addr.0);
-                hash128(key, &input)
+                self.recent.get_or(day, input, |input| hash128(key, input))
             }
         });
         Ok(Sighting {

@@ -82,7 +82,10 @@ impl Link {
         let (client, driver) = match config.protocol {
             Protocol::Mqtt5 => {
                 let options = options_v5(config, id, transport, will);
-                let (client, events) = v5::AsyncClient::new(options, slots);
+                let (client, mut events) = v5::AsyncClient::new(options, slots);
+                let mut network = events.options.network_options();
+                network.set_tcp_nodelay(true);
+                events.options.set_network_options(network);
                 (Client::V5(client), tokio::spawn(drive(EventLoop::V5(Box::new(events)), tx, config.into())))
             }
             Protocol::Mqtt311 => {
@@ -90,6 +93,7 @@ impl Link {
                 let (client, mut events) = rumqttc::AsyncClient::new(options, slots);
                 let mut network = events.network_options();
                 network.set_connection_timeout(config.connect_timeout.as_secs() + 1);
+                network.set_tcp_nodelay(true);
                 events.set_network_options(network);
                 (Client::V4(client), tokio::spawn(drive(EventLoop::V4(Box::new(events)), tx, config.into())))
             }

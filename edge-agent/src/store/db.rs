@@ -16,8 +16,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Page cache. The default is 1 GiB, more than a gateway has.
-const CACHE_BYTES: u64 = 8 << 20;
+/// Page cache. The default is 1 GiB, more than a gateway has. What is read again is read soon: with 8 MiB a daemon
+/// that follows 30,000 devices takes 4 MB more, and is no faster.
+const CACHE_BYTES: u64 = 2 << 20;
 /// How often and how long to wait for sled's threads to let go of a folder they had open.
 const LOCK_TRIES: u32 = 40;
 const LOCK_WAIT: Duration = Duration::from_millis(25);

@@ -147,6 +147,12 @@ impl Replay {
     /// The next observation of all inputs; `None` when all have ended.
     #[allow(clippy::should_implement_trait)] // an error is not an item
     pub fn next(&mut self) -> Result<Option<Observation>, ReadError> {
+        if let [only] = &mut self.inputs[..] {
+            let next = only.next(&self.names, &mut self.tally)?;
+            self.position += u64::from(next.is_some());
+            self.tally.counts.yielded += u64::from(next.is_some());
+            return Ok(next);
+        }
         while let Some(ix) = self.stale.pop() {
             // An input that fails here has ended; calling again goes on with the others.
             if let Some(head) = self.inputs[ix].next(&self.names, &mut self.tally)? {

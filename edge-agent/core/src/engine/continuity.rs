@@ -43,7 +43,10 @@ impl Engine {
         if e.heard != Heard::Unassociated {
             return;
         }
-        self.state.doubts.retain(|d| now.since(d.began) <= KEPT);
+        // They begin in order of time: the oldest is first.
+        while self.state.doubts.front().is_some_and(|d| now.since(d.began) > KEPT) {
+            self.state.doubts.pop_front();
+        }
         if is_new {
             self.doubt(key, fingerprint, first, e);
         } else {

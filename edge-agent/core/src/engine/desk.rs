@@ -99,16 +99,16 @@ impl Desk<'_> {
         EventId::of(&self.site.id, &d.visit.0.to_be_bytes(), kind, u64::from(seq))
     }
 
-    /// Id under which a receipt is recorded: store, till, business date, number and type, or, without a number,
+    /// Id under which a receipt is recorded (texts quoted, so that none can imitate another): store, till, business date, number and type, or, without a number,
     /// till, minute and total.
     pub fn receipt_id(site: &Site, r: &Receipt) -> EventId {
         let key = match &r.number {
             Some(number) => {
-                format!("{}|{}|{}|{number}|{}", r.store, r.till.0, r.business_date, r.kind.as_str())
+                format!("{:?}|{}|{}|{number:?}|{}", r.store, r.till.0, r.business_date, r.kind.as_str())
             }
             None => {
                 let minute = r.at.as_micros().div_euclid(60_000_000);
-                format!("{}|{}|{minute}|{:?}|{}", r.store, r.till.0, r.amount_minor, r.kind.as_str())
+                format!("{:?}|{}|{minute}|{:?}|{}", r.store, r.till.0, r.amount_minor, r.kind.as_str())
             }
         };
         EventId::of(&site.id, key.as_bytes(), "receipt.recorded", 0)

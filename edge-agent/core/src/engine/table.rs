@@ -3,12 +3,14 @@
 //! A slot's generation tells a device from those that had the slot before. When the table is full the least
 //! valuable of a few slots goes: first those about which nothing was said, then the longest silent.
 
+use crate::identity::ByPseudonym;
 use crate::observation::Pseudonym;
 use crate::time::Timestamp;
 use crate::visit::{Device, Phase};
 use core::cmp::Reverse;
 use serde::{Deserialize, Serialize};
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 /// Slots looked at to find one to evict: the cost of a flood of addresses stays bounded.
 const EVICTION_SAMPLE: usize = 64;
@@ -36,7 +38,7 @@ pub(super) struct Table {
     capacity: usize,
     slots: Vec<Slot>,
     free: Vec<u32>,
-    by_address: HashMap<Pseudonym, Key>,
+    by_address: ByPseudonym<Key>,
     /// Where the next search for a victim begins.
     hand: usize,
     /// Rebuilt from the slots after a restore.
@@ -56,7 +58,7 @@ impl Table {
             capacity: capacity.max(1),
             slots: Vec::new(),
             free: Vec::new(),
-            by_address: HashMap::new(),
+            by_address: ByPseudonym::default(),
             hand: 0,
             timers: BinaryHeap::new(),
         }
@@ -160,21 +162,29 @@ impl Table {
 
     /// The next device that is due at or before `now`.
     pub(super) fn due(&mut self, now: Timestamp) -> Option<Key> {
-        while let Some(&Reverse((at, index))) = self.timers.peek() {
+        while let Some(mut timer) = self.timers.peek_mut() {
+            let Reverse((at, index)) = *timer;
             if at > now {
                 return None;
             }
-            self.timers.pop();
             let slot = &mut self.slots[index as usize];
-            if slot.scheduled != Some(at) {
-                continue;
-            }
-            slot.scheduled = None;
-            let key = Key { slot: index, generation: slot.generation };
             match &slot.device {
-                Some(d) if d.due <= now => return Some(key),
-                Some(_) => self.reschedule(key),
-                None => {}
+                _ if slot.scheduled != Some(at) => {
+                    PeekMut::pop(timer);
+                }
+                // Heard since: the same timer, later. Moving it costs half of taking it out and putting it back.
+                Some(d) if d.due > now => {
+                    slot.scheduled = Some(d.due);
+                    *timer = Reverse((d.due, index));
+                }
+                device => {
+                    let key = device.is_some().then_some(Key { slot: index, generation: slot.generation });
+                    slot.scheduled = None;
+                    PeekMut::pop(timer);
+                    if key.is_some() {
+                        return key;
+                    }
+                }
             }
         }
         None

@@ -17,7 +17,7 @@ use crate::visit::{self, After, Device};
 const MAX_OPEN: usize = 1 << 14;
 
 /// What has its turn next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Flow,
     Observation,
@@ -30,16 +30,21 @@ impl Engine {
     /// The next step and its time.
     pub(super) fn next_step(&self) -> Option<(Timestamp, Step)> {
         let s = &self.state;
-        [
-            (s.flow.next_deadline(self.config.flow_interval), Step::Flow),
-            (s.waiting.front().map(Observation::at), Step::Observation),
-            (s.emissions.next_close(), Step::Emission),
-            (s.table.next_deadline(), Step::Device),
-            (s.purchases.next_deadline(), Step::Receipt),
-        ]
-        .into_iter()
-        .filter_map(|(at, step)| Some((at?, step)))
-        .min()
+        let mut next = None;
+        // In the order of steps: of equal times the first stays.
+        let mut consider = |at: Option<Timestamp>, step| {
+            if let Some(at) = at
+                && next.is_none_or(|(earliest, _)| at < earliest)
+            {
+                next = Some((at, step));
+            }
+        };
+        consider(s.flow.next_deadline(self.config.flow_interval), Step::Flow);
+        consider(s.waiting.front().map(Observation::at), Step::Observation);
+        consider(s.emissions.next_close(), Step::Emission);
+        consider(s.table.next_deadline(), Step::Device);
+        consider(s.purchases.next_deadline(), Step::Receipt);
+        next
     }
 
     /// Takes all steps before `horizon`. Those at that very moment wait: what else happens then may yet come in.

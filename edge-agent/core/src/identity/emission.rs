@@ -4,11 +4,14 @@
 //! strongest RSSI. A phone's burst of probe requests over several channels is thus one piece of evidence, as it
 //! should be: its frames share the place and the bodies in the way.
 
+use super::index::ByPseudonym;
 use crate::observation::{Heard, Pseudonym, Sighting};
 use crate::site::SensorIx;
 use crate::time::{Span, Timestamp};
+use core::fmt;
+use core::ops::{Deref, DerefMut};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 /// An emission is open this long.
 pub(super) const WINDOW: Span = Span::from_millis(300);
@@ -22,7 +25,7 @@ pub struct Emissions {
     open: VecDeque<Open>,
     /// Number of the oldest open emission; they are numbered as they begin.
     first: u64,
-    by_address: HashMap<Pseudonym, u64>,
+    by_address: ByPseudonym<u64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,7 +36,7 @@ struct Open {
     fingerprint: Option<u64>,
     first_seq: Option<u16>,
     last_seq: Option<u16>,
-    sensors: Vec<(SensorIx, Option<i8>)>,
+    sensors: Ears,
 }
 
 /// An emission nothing more can be added to.
@@ -52,7 +55,16 @@ pub struct Closed {
     /// Sequence number of its last frame.
     pub last_seq: Option<u16>,
     /// Who heard it and how strongly, strongest first; ties by sensor.
-    pub sensors: Vec<(SensorIx, Option<i8>)>,
+    pub sensors: Ears,
+}
+
+/// The sensors that heard one emission, each with its strongest RSSI; kept in place, as emissions come and go fast.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<(SensorIx, Option<i8>)>", into = "Vec<(SensorIx, Option<i8>)>")]
+pub struct Ears {
+    count: u8,
+    /// Those after `count` are as [`Self::NONE`] has them.
+    all: [(SensorIx, Option<i8>); SENSORS],
 }
 
 impl Emissions {
@@ -75,6 +87,8 @@ impl Emissions {
             return;
         }
         self.by_address.insert(s.device, self.first + self.open.len() as u64);
+        let mut sensors = Ears::NONE;
+        sensors.add(s.sensor, s.rssi);
         self.open.push_back(Open {
             began: s.at,
             address: s.device,
@@ -82,7 +96,7 @@ impl Emissions {
             fingerprint: s.fingerprint,
             first_seq: s.seq,
             last_seq: s.seq,
-            sensors: vec![(s.sensor, s.rssi)],
+            sensors,
         });
     }
 
@@ -115,15 +129,62 @@ impl Open {
         if s.heard != Heard::Unassociated {
             self.heard = s.heard;
         }
-        if let Some((_, rssi)) = self.sensors.iter_mut().find(|(sensor, _)| *sensor == s.sensor) {
-            *rssi = (*rssi).max(s.rssi);
-        } else if self.sensors.len() < SENSORS {
-            self.sensors.push((s.sensor, s.rssi));
-        } else if let Some(weakest) = self.sensors.iter_mut().min_by_key(|(_, rssi)| *rssi)
-            && weakest.1 < s.rssi
+        self.sensors.add(s.sensor, s.rssi);
+    }
+}
+
+impl Ears {
+    const NONE: Self = Self { count: 0, all: [(SensorIx(0), None); SENSORS] };
+
+    fn add(&mut self, sensor: SensorIx, rssi: Option<i8>) {
+        if let Some((_, known)) = self.iter_mut().find(|(s, _)| *s == sensor) {
+            *known = (*known).max(rssi);
+        } else if let Some(free) = self.all.get_mut(usize::from(self.count)) {
+            *free = (sensor, rssi);
+            self.count += 1;
+        } else if let Some(weakest) = self.iter_mut().min_by_key(|(_, rssi)| *rssi)
+            && weakest.1 < rssi
         {
-            *weakest = (s.sensor, s.rssi);
+            *weakest = (sensor, rssi);
         }
+    }
+}
+
+impl Deref for Ears {
+    type Target = [(SensorIx, Option<i8>)];
+
+    fn deref(&self) -> &Self::Target {
+        &self.all[..usize::from(self.count)]
+    }
+}
+
+impl DerefMut for Ears {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.all[..usize::from(self.count)]
+    }
+}
+
+impl fmt::Debug for Ears {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Stored as a list. Of a longer one, which we do not write, the first are taken.
+impl From<Vec<(SensorIx, Option<i8>)>> for Ears {
+    fn from(list: Vec<(SensorIx, Option<i8>)>) -> Self {
+        let mut ears = Self::NONE;
+        for (free, heard) in ears.all.iter_mut().zip(&list) {
+            *free = *heard;
+            ears.count += 1;
+        }
+        ears
+    }
+}
+
+impl From<Ears> for Vec<(SensorIx, Option<i8>)> {
+    fn from(ears: Ears) -> Self {
+        ears.to_vec()
     }
 }
 
@@ -152,7 +213,7 @@ mod tests {
         assert_eq!(e.close(Timestamp::from_micros(299_999)), None);
         let closed = e.close(Timestamp::from_micros(300_000)).unwrap();
         assert_eq!(
-            closed.sensors,
+            *closed.sensors,
             [(SensorIx(1), Some(-60)), (SensorIx(2), Some(-70)), (SensorIx(3), Some(-75))]
         );
         assert_eq!(e.next_close(), None);
@@ -168,7 +229,7 @@ mod tests {
         assert_eq!(e.close(far).unwrap().sensors.len(), 2);
         e.add(&sighting(400, 1, 5, -50));
         assert_eq!(e.close(far).unwrap().address, Pseudonym(2));
-        assert_eq!(e.close(far).unwrap().sensors, [(SensorIx(5), Some(-50))]);
+        assert_eq!(*e.close(far).unwrap().sensors, [(SensorIx(5), Some(-50))]);
         assert_eq!(e.close(far), None);
     }
 }

@@ -2,9 +2,11 @@
 
 mod emission;
 mod family;
+mod index;
 
 pub use emission::{Closed, Emissions};
 pub use family::{Families, Voice};
+pub(crate) use index::ByPseudonym;
 
 use crate::event::Identity;
 use crate::observation::Heard;

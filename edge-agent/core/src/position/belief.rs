@@ -21,27 +21,24 @@ impl Belief {
 
     /// Keeps the likeliest of `weights` (any positive scale, one for each zone).
     pub fn from_weights(weights: &[f32]) -> Self {
-        let mut top = [(ZoneIx(0), 0.0f32); KEPT];
+        let mut top = Top::EMPTY;
         for (z, &w) in weights.iter().enumerate() {
-            if w > top[KEPT - 1].1 {
-                // Insertion into a short sorted list; equal weights keep the order of the map.
-                let mut i = KEPT - 1;
-                while i > 0 && w > top[i - 1].1 {
-                    top[i] = top[i - 1];
-                    i -= 1;
-                }
-                top[i] = (ZoneIx(z as u16), w);
+            top.offer(ZoneIx(z as u16), w);
+        }
+        top.into_belief()
+    }
+
+    /// Keeps the likeliest zones of `prior` (any positive scale) weighed with `log_likelihood` (nats, none above 0);
+    /// one of each for each zone.
+    pub fn posterior(prior: &[f32], log_likelihood: &[f32]) -> Self {
+        let mut top = Top::EMPTY;
+        for (z, (&p, &l)) in prior.iter().zip(log_likelihood).enumerate() {
+            // Most zones are far too unlikely to be kept, and a bound costs less than an exponential.
+            if p * exp_at_most(l) > top.least() {
+                top.offer(ZoneIx(z as u16), p * libm::expf(l));
             }
         }
-        let total: f32 = top.iter().map(|(_, w)| w).sum();
-        if total <= 0.0 || !total.is_finite() {
-            return Self::UNKNOWN;
-        }
-        let mut entries = [(ZoneIx(0), 0); KEPT];
-        for (entry, (z, w)) in entries.iter_mut().zip(top) {
-            *entry = (z, (w / total * ONE).round() as u16);
-        }
-        Self { entries }
+        top.into_belief()
     }
 
     /// Zones with their probability, likeliest first.
@@ -60,9 +57,72 @@ impl Belief {
     }
 }
 
+/// The likeliest zones so far, likeliest first; equal weights keep the order of the map.
+struct Top([(ZoneIx, f32); KEPT]);
+
+impl Top {
+    const EMPTY: Self = Self([(ZoneIx(0), 0.0); KEPT]);
+
+    /// A zone must weigh more than this to get in.
+    fn least(&self) -> f32 {
+        self.0[KEPT - 1].1
+    }
+
+    fn offer(&mut self, zone: ZoneIx, weight: f32) {
+        if weight > self.least() {
+            let mut i = KEPT - 1;
+            while i > 0 && weight > self.0[i - 1].1 {
+                self.0[i] = self.0[i - 1];
+                i -= 1;
+            }
+            self.0[i] = (zone, weight);
+        }
+    }
+
+    fn into_belief(self) -> Belief {
+        let total: f32 = self.0.iter().map(|(_, w)| w).sum();
+        if total <= 0.0 || !total.is_finite() {
+            return Belief::UNKNOWN;
+        }
+        Belief { entries: self.0.map(|(z, w)| (z, (w / total * ONE).round() as u16)) }
+    }
+}
+
+/// Not less than `e^x`, for `x` ≤ 0: the series of `e^-x` has positive terms only, so leaving some out makes it less,
+/// and its inverse more. The margin is for rounding.
+fn exp_at_most(x: f32) -> f32 {
+    let t = -x;
+    1.000_01 / (1.0 + t * (1.0 + t * (0.5 + t * (1.0 / 6.0 + t * (1.0 / 24.0)))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bound_is_never_below_the_exponential() {
+        for i in 0..=160_000 {
+            let x = -i as f32 / 10_000.0;
+            assert!(exp_at_most(x) >= libm::expf(x), "at {x}");
+        }
+    }
+
+    #[test]
+    fn passing_over_the_unlikely_changes_nothing() {
+        let mut seed = 1u64;
+        let mut random = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 40) as f32 / (1 << 24) as f32
+        };
+        for zones in [1, 5, 12, 13, 40, 300] {
+            for _ in 0..100 {
+                let prior: Vec<f32> = (0..zones).map(|_| random() * random()).collect();
+                let nats: Vec<f32> = (0..zones).map(|_| -16.0 * random()).collect();
+                let weights: Vec<f32> = prior.iter().zip(&nats).map(|(p, l)| p * libm::expf(*l)).collect();
+                assert_eq!(Belief::posterior(&prior, &nats), Belief::from_weights(&weights));
+            }
+        }
+    }
 
     #[test]
     fn the_likeliest_come_first_and_sum_to_one() {

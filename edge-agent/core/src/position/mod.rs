@@ -29,7 +29,7 @@ pub struct Locator {
     /// Where something is that was never heard before.
     first: Vec<f32>,
     prior: Vec<f32>,
-    likelihood: Vec<f32>,
+    log_likelihood: Vec<f32>,
 }
 
 impl Locator {
@@ -43,7 +43,7 @@ impl Locator {
             floors: site.floors.len(),
             first: first_heard(site),
             prior: vec![0.0; site.zones.len()],
-            likelihood: vec![0.0; site.zones.len()],
+            log_likelihood: vec![0.0; site.zones.len()],
         }
     }
 
@@ -58,11 +58,8 @@ impl Locator {
             Some((belief, dt)) => self.motion.spread(belief, dt, &mut self.prior),
             None => self.prior.copy_from_slice(&self.first),
         }
-        self.radio.likelihood(heard, &mut self.likelihood);
-        for (p, l) in self.prior.iter_mut().zip(&self.likelihood) {
-            *p *= l;
-        }
-        Belief::from_weights(&self.prior)
+        self.radio.log_likelihood(heard, &mut self.log_likelihood);
+        Belief::posterior(&self.prior, &self.log_likelihood)
     }
 
     /// Probability of being inside: beyond perimeter and entrances.

@@ -31,47 +31,43 @@ const FLOOR_NATS: f32 = -16.0;
 #[derive(Clone, Debug)]
 pub struct RadioModel {
     zones: usize,
-    /// Row sensor, column zone.
-    cells: Vec<Cell>,
+    /// Mean RSSI, dBm. Row sensor, column zone, as the next two.
+    mean: Vec<f32>,
+    /// Log-odds of being heard, without the RSSI's density.
+    log_odds: Vec<f32>,
+    /// Log-probability of not being heard.
+    log_unheard: Vec<f32>,
     /// Log-probability that no sensor that is up hears an emission from the zone.
     silent: Vec<f32>,
     up: Vec<bool>,
-    log: Vec<f32>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Cell {
-    /// Mean RSSI, dBm.
-    mean: f32,
-    /// Log-probability of not being heard.
-    log_unheard: f32,
-    /// Log-odds of being heard, without the RSSI's density.
-    log_odds: f32,
 }
 
 impl RadioModel {
     /// From the positions of zones and sensors.
     pub fn from_geometry(site: &Site) -> Self {
         let zones = site.zones.len();
-        let mut cells = Vec::with_capacity(zones * site.sensors.len());
+        let mut mean = Vec::with_capacity(zones * site.sensors.len());
         for sensor in &site.sensors {
             let home = site.floor(site.floor_of(sensor.zone)).level;
             for zone in &site.zones {
                 let [dx, dy] = [zone.position[0] - sensor.position[0], zone.position[1] - sensor.position[1]];
                 let distance = (dx * dx + dy * dy).sqrt().max(NEAREST_M);
                 let floors = f32::from(site.floor(zone.floor).level.abs_diff(home));
-                let mean = AT_ONE_METRE + sensor.radio_offset
-                    - 10.0 * EXPONENT * libm::log10f(distance)
-                    - floors * FLOOR_LOSS;
-                cells.push(Cell::new(mean));
+                mean.push(
+                    AT_ONE_METRE + sensor.radio_offset
+                        - 10.0 * EXPONENT * libm::log10f(distance)
+                        - floors * FLOOR_LOSS,
+                );
             }
         }
+        let heard: Vec<f32> = mean.iter().copied().map(chance_heard).collect();
         let mut model = Self {
             zones,
-            cells,
+            log_odds: heard.iter().map(|p| libm::logf(p / (1.0 - p))).collect(),
+            log_unheard: heard.iter().map(|p| libm::logf(1.0 - p)).collect(),
+            mean,
             silent: vec![0.0; zones],
             up: vec![true; site.sensors.len()],
-            log: vec![0.0; zones],
         };
         model.sum_silence();
         model
@@ -85,38 +81,41 @@ impl RadioModel {
         }
     }
 
-    /// Writes the likelihood of each zone into `out`, the best one 1.
-    pub fn likelihood(&mut self, heard: Heard<'_>, out: &mut [f32]) {
-        self.log.copy_from_slice(&self.silent);
+    /// Writes the log-likelihood of each zone into `out`, nats: the best one 0, none below -16.
+    pub fn log_likelihood(&self, heard: Heard<'_>, out: &mut [f32]) {
+        out.copy_from_slice(&self.silent);
         for &(sensor, rssi) in heard {
             let row = usize::from(sensor.0) * self.zones;
-            let cells = &self.cells[row..row + self.zones];
-            for (l, cell) in self.log.iter_mut().zip(cells) {
-                *l += cell.log_odds + rssi.map_or(0.0, |r| log_density(f32::from(r) - cell.mean));
+            let log_odds = &self.log_odds[row..row + self.zones];
+            let Some(rssi) = rssi.map(f32::from) else {
+                out.iter_mut().zip(log_odds).for_each(|(l, odds)| *l += odds);
+                continue;
+            };
+            let mean = &self.mean[row..row + self.zones];
+            for ((l, odds), mean) in out.iter_mut().zip(log_odds).zip(mean) {
+                *l += odds + log_density(rssi - mean);
             }
         }
-        let best = self.log.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        for (o, l) in out.iter_mut().zip(&self.log) {
-            *o = libm::expf(((l - best) * TEMPER).max(FLOOR_NATS));
+        let best = out.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        for l in out {
+            *l = ((*l - best) * TEMPER).max(FLOOR_NATS);
         }
     }
 
     fn sum_silence(&mut self) {
         self.silent.fill(0.0);
-        for (row, _) in self.cells.chunks(self.zones.max(1)).zip(&self.up).filter(|(_, up)| **up) {
-            for (s, cell) in self.silent.iter_mut().zip(row) {
-                *s += cell.log_unheard;
+        for (row, _) in self.log_unheard.chunks(self.zones.max(1)).zip(&self.up).filter(|(_, up)| **up) {
+            for (s, log_unheard) in self.silent.iter_mut().zip(row) {
+                *s += log_unheard;
             }
         }
     }
 }
 
-impl Cell {
-    fn new(mean: f32) -> Self {
-        let reach = normal_cdf((mean - SENSITIVITY) / SPREAD);
-        let p = HEARD_AT_WORST + (HEARD_AT_BEST - HEARD_AT_WORST) * reach;
-        Self { mean, log_unheard: libm::logf(1.0 - p), log_odds: libm::logf(p / (1.0 - p)) }
-    }
+/// Probability of being heard where the mean RSSI is this, dBm.
+fn chance_heard(mean: f32) -> f32 {
+    let reach = normal_cdf((mean - SENSITIVITY) / SPREAD);
+    HEARD_AT_WORST + (HEARD_AT_BEST - HEARD_AT_WORST) * reach
 }
 
 /// Log-density of an RSSI this far from its mean, up to a constant. Heavier tails than a Gaussian: at three
