@@ -15,12 +15,14 @@
 
 pub mod dialects;
 pub mod end;
+pub mod op;
 pub mod pages;
 pub mod render;
 pub mod table;
 pub mod tokens;
 
 pub use end::{Printed, Receipts};
+pub use op::Op;
 pub use render::Printer;
 pub use table::Dialect;
 pub use tokens::{Token, Tokeniser};

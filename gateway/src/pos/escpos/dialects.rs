@@ -11,9 +11,10 @@
 //!
 //! Commands not named here are Epson's ([`super::table`]).
 
+use super::op::{Op, Symbol};
 use super::table::{
-    Dialect, ESC, FS, GS, Op, Payload, Shape, Symbol, Then, bit_image, control, counted, fixed, op, param,
-    switch, then, u16, until,
+    Dialect, ESC, FS, GS, Payload, Shape, Then, bit_image, control, counted, fixed, op, param, switch, then,
+    u16, until,
 };
 
 /// What a printer was told that changes how its commands look.

@@ -11,8 +11,8 @@
 //! - Every byte belongs to exactly one receipt or to none ([`Printed::bytes`], [`Outside::bytes`]).
 //! - When a receipt was printed is the caller's to say: there is no clock here.
 
+use super::op::Op;
 use super::render::{Losses, Printer, Renderer};
-use super::table::Op;
 use super::tokens::{self, Junk, Span, Token, Tokeniser};
 use std::collections::VecDeque;
 

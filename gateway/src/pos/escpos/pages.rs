@@ -187,9 +187,9 @@ impl MultiByte {
     /// the bytes alone, so that the same stream is cut the same way however it arrives. `bytes` is not empty.
     pub(super) fn char_len(self, bytes: &[u8]) -> Option<usize> {
         let lead = *bytes.first()?;
-        let trail = |range: core::ops::RangeInclusive<u8>| match bytes.get(1) {
-            None => None,
-            Some(second) => Some(if range.contains(second) { 2 } else { 1 }),
+        let trail = |range: core::ops::RangeInclusive<u8>| {
+            let second = bytes.get(1)?;
+            Some(1 + usize::from(range.contains(second)))
         };
         match self {
             Self::Gb18030 if (0x81..=0xfe).contains(&lead) => match *bytes.get(1)? {

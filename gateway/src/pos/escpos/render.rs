@@ -11,8 +11,9 @@
 //!   `[CODE …]`: they often hold the receipt's number. Images leave nothing.
 //! - What cannot be decoded is U+FFFD, and counted.
 
+use super::op::{Op, Symbol, Tabs};
 use super::pages::{MultiByte, Page, international};
-use super::table::{Dialect, Op, Symbol, Tabs};
+use super::table::Dialect;
 use super::tokens::Token;
 
 /// A printer as a till's settings describe it.
@@ -352,8 +353,10 @@ impl Renderer {
             Symbol::Qr => "QR",
             Symbol::Other => "CODE",
         };
-        let data: String =
-            String::from_utf8_lossy(data).chars().map(|c| if c.is_control() { '.' } else { c }).collect();
+        // some drivers count their own NUL or line feed into the data
+        let data = String::from_utf8_lossy(data);
+        let data = data.trim_end_matches(|c: char| c.is_control());
+        let data: String = data.chars().map(|c| if c.is_control() { '.' } else { c }).collect();
         self.push(format!("[{name} {data}]"));
     }
 

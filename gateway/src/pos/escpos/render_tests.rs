@@ -112,8 +112,8 @@ fn lines_end_at_feeds_and_gaps_are_one_empty_line() {
 
 #[test]
 fn codes_are_lines_and_images_are_none() {
-    let stream = b"No:\x1dk\x0412345\x00\x1dv0\x00\x01\x00\x01\x00\xff\x1d(k\x0b\x001P0http://\x07end";
-    assert_eq!(lines(stream), ["No:", "[BARCODE 12345]", "[QR http://.]", "end"]);
+    let stream = b"No:\x1dk\x0412345\x00\x1dv0\x00\x01\x00\x01\x00\xff\x1d(k\x0c\x001P0http:\x07//\x00end";
+    assert_eq!(lines(stream), ["No:", "[BARCODE 12345]", "[QR http:.//]", "end"]);
     assert_eq!(
         lines(b"\x1bL\x1d$\x10\x00one\x1d$\x20\x00two\x0cthree\x1d$\x20\x00"),
         ["one", "two", "three"]

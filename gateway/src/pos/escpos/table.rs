@@ -8,6 +8,7 @@
 //! sent without its parameter (real drivers do), and the next command begins.
 
 use super::dialects::{self, Mode};
+use super::op::{Op, Symbol, Tabs};
 use super::tokens::Junk;
 
 /// Whose commands the line speaks.
@@ -45,97 +46,6 @@ impl Dialect {
             Self::Star => "star",
         }
     }
-}
-
-/// What a command does to the paper, as far as a reader of the text cares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// LF: prints the line.
-    LineFeed,
-    /// CR: nothing on most printers, a line feed on some.
-    CarriageReturn,
-    /// HT: to the next tab stop.
-    Tab,
-    /// FF, `ESC FF`: ends the line (or the page of page mode).
-    FormFeed,
-    /// CAN: drops what page mode has not printed; no effect on lines.
-    Cancel,
-    /// `ESC @`: everything as at power-up.
-    Init,
-    /// `ESC t`: the code page of bytes 0x80…0xFF, by the printer's own number.
-    CodePage(u8),
-    /// `ESC R`: the national variant of 12 ASCII characters.
-    International(u8),
-    /// `FS &`, `FS .`: double-byte characters on, off.
-    Chinese(bool),
-    /// `ESC !`: font (bit 0) and double width (bit 5) at once.
-    PrintMode(u8),
-    /// `GS !`, `SO`, `DC4`, `ESC W`, …: characters this many times as wide, 1…8.
-    Width(u8),
-    /// `FS W`, `FS !`: double-byte characters twice as wide.
-    ChineseWide(bool),
-    /// `ESC M`: 0 = A (12 dots a column), others = B (9 dots).
-    Font(u8),
-    /// `ESC $`: position from the left margin, dots.
-    Absolute(u16),
-    /// `ESC \`: position from here, dots.
-    Relative(i16),
-    /// `ESC D`: the tab stops.
-    Tabs(Tabs),
-    /// `GS L`: left margin, dots.
-    LeftMargin(u16),
-    /// `GS W`: width of the printing area, dots.
-    AreaWidth(u16),
-    /// `ESC d`: prints the line and feeds this many lines.
-    Feed(u8),
-    /// `ESC J`, …: prints the line and feeds some dots.
-    FeedDots,
-    /// `ESC L`, `ESC S`: page mode, where text is set in a rectangle, begins or ends.
-    PageMode(bool),
-    /// `GS $`, `GS \`: vertical position, in page mode only.
-    Vertical,
-    /// The paper is cut.
-    Cut,
-    /// The cash drawer is opened.
-    Drawer,
-    /// Understood, and nothing of it shows in the text (bold, line spacing, status requests, …).
-    Other,
-}
-
-/// Tab stops in columns, ascending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tabs {
-    stops: [u8; 32],
-    len: u8,
-}
-
-impl Tabs {
-    /// Every eight columns: how printers power up.
-    pub const POWER_UP: Self = {
-        let mut stops = [0; 32];
-        let mut i = 0;
-        while i < 31 {
-            stops[i] = (i as u8 + 1) * 8;
-            i += 1;
-        }
-        Self { stops, len: 31 }
-    };
-
-    /// The stops in force.
-    pub fn stops(&self) -> &[u8] {
-        self.stops.get(..usize::from(self.len)).unwrap_or(&self.stops)
-    }
-}
-
-/// Barcodes: those with their data in the stream, not as an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Symbol {
-    /// One-dimensional, any kind.
-    Barcode,
-    /// QR code.
-    Qr,
-    /// PDF417, Aztec, DataMatrix, …
-    Other,
 }
 
 /// Length of the header, and what comes after it.
@@ -215,8 +125,8 @@ pub fn shape(dialect: Dialect, mode: &mut Mode, rest: &[u8]) -> Option<Shape> {
         b'\t' => control(Op::Tab),
         0x0c => control(Op::FormFeed),
         0x18 => control(Op::Cancel),
-        // buzzer; end of condensed print
-        0x07 | 0x12 => control(Op::Other),
+        // padding; buzzer; end of condensed print
+        0x00 | 0x07 | 0x12 => control(Op::Other),
         DLE => dle(rest),
         ESC => esc(rest),
         FS => fs(mode, rest),
@@ -424,16 +334,11 @@ fn dle(rest: &[u8]) -> Option<Shape> {
 
 /// `ESC D` n1…nk NUL: ascending, at most 32; the first that is not ends the list (Epson: "processed as data").
 fn tab_stops(rest: &[u8]) -> Option<Shape> {
-    let mut tabs = Tabs { stops: [0; 32], len: 0 };
-    let mut last = 0;
+    let mut tabs = Tabs::NONE;
     for at in 2..=34u8 {
         match *rest.get(usize::from(at))? {
             0 => return op(at + 1, Op::Tabs(tabs)),
-            stop if stop > last && tabs.len < 32 => {
-                tabs.stops[usize::from(tabs.len)] = stop;
-                tabs.len += 1;
-                last = stop;
-            }
+            stop if tabs.push(stop) => {}
             _ => return op(at, Op::Tabs(tabs)),
         }
     }

@@ -9,7 +9,8 @@
 //! - "Incomplete" is no error. Malformed input is consumed, counted and skipped.
 
 use super::dialects::Mode;
-use super::table::{self, Dialect, Op, Payload, Shape, Symbol, Then};
+use super::op::{Op, Symbol};
+use super::table::{self, Dialect, Payload, Shape, Then};
 use core::ops::Range;
 
 /// A longer payload is taken for a damaged length: 4 MiB is an image of 576 dots' width and 7 m of paper.
