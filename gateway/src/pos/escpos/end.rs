@@ -7,7 +7,8 @@
 //!
 //! - `ESC @` after an image alone does not end: drivers reset between the logo and the text. If another image
 //!   comes instead of text, it does.
-//! - Where a till cuts within a receipt (coupons, kitchen slips), [`Limits::cut_ends`] is off.
+//! - Where a till cuts within a receipt (coupons, kitchen slips), [`Limits::cut_ends`] is off; where its driver
+//!   resets the printer between lines, [`Limits::reset_ends`] is.
 //! - Every byte belongs to exactly one receipt or to none ([`Printed::bytes`], [`Outside::bytes`]).
 //! - When a receipt was printed is the caller's to say: there is no clock here.
 
@@ -46,6 +47,8 @@ pub struct Printed {
 pub struct Limits {
     /// A cut ends a receipt.
     pub cut_ends: bool,
+    /// `ESC @` after text ends a receipt.
+    pub reset_ends: bool,
     /// Bytes of text and commands, without payloads. Bounds the memory of [`Printed::lines`].
     pub text: u64,
     /// Bytes with payloads.
@@ -55,7 +58,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 64 KiB of text (a receipt has 1 to 3) and 8 MiB with images.
     fn default() -> Self {
-        Self { cut_ends: true, text: 64 << 10, all: 8 << 20 }
+        Self { cut_ends: true, reset_ends: true, text: 64 << 10, all: 8 << 20 }
     }
 }
 
@@ -209,7 +212,9 @@ impl Paper {
                 }
             }
             Token::Op(Op::Drawer) => self.now.kicked_drawer = true,
-            Token::Op(Op::Init) if self.inked && self.ending == Ending::No => self.ending = Ending::Reset,
+            Token::Op(Op::Init) if self.inked && self.ending == Ending::No && self.limits.reset_ends => {
+                self.ending = Ending::Reset;
+            }
             Token::Junk(Junk::BadLength) => self.now.partial = true,
             _ => {}
         }

@@ -45,6 +45,13 @@ fn a_reset_after_text_ends_and_after_a_logo_does_not() {
 }
 
 #[test]
+fn resets_within_a_receipt_can_be_told_to_be_none() {
+    let whole = Limits { reset_ends: false, ..Limits::default() };
+    let (got, _) = printed(whole, &[b"A\n\x1b@B\n\x1dV\x00C", b"idle"]);
+    assert_eq!(got.iter().map(|p| p.lines.join("|")).collect::<Vec<_>>(), ["A|B", "C"]);
+}
+
+#[test]
 fn cuts_within_a_receipt_can_be_told_to_be_none() {
     let whole = Limits { cut_ends: false, ..Limits::default() };
     let (got, _) = printed(whole, &[b"A\n\x1dV\x00B\n\x1dV\x00", b"idle"]);
