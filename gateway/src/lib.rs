@@ -1,11 +1,12 @@
 //! What a gateway hears.
 //!
 //! Bytes come in at the bottom: captures ([`capture`]), the air, logs ([`log`]). Pure parsers take them apart:
-//! [`wifi`] (radiotap, the 802.11 header, information elements), [`ble`] (advertising data, iBeacon) and [`pos`]
-//! (what tills print). Each
+//! [`wifi`] (radiotap, the 802.11 header, information elements) and [`ble`] (advertising data, iBeacon). Each
 //! is a view that checks its length once and a plain `Repr` of what was understood; none panics or allocates,
 //! whatever the bytes. What comes out is an [`observation::Observation`]; what does not is counted by its
 //! reason ([`counts::Counts`]).
+//!
+//! [`pos`] reads what tills print: streams rather than frames, with a printer's state and bounded memory.
 //!
 //! [`source::Source`] is what the daemon pulls observations from.
 
