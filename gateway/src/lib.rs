@@ -6,6 +6,8 @@
 //! whatever the bytes. What comes out is an [`observation::Observation`]; what does not is counted by its
 //! reason ([`counts::Counts`]).
 //!
+//! [`pos`] reads what tills print: streams rather than frames, with a printer's state and bounded memory.
+//!
 //! [`source::Source`] is what the daemon pulls observations from.
 
 pub mod ble;
@@ -14,5 +16,6 @@ pub mod counts;
 pub mod log;
 pub mod names;
 pub mod observation;
+pub mod pos;
 pub mod source;
 pub mod wifi;
