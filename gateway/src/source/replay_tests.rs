@@ -11,7 +11,7 @@ use tempfile::TempDir;
 const DOOR: SensorIx = SensorIx(0);
 
 fn names() -> Arc<Names> {
-    Arc::new(Names { sensors: [("door".to_owned(), DOOR)].into(), tills: Default::default() })
+    Arc::new(Names { sensors: [("door".to_owned(), DOOR)].into(), ..Names::default() })
 }
 
 fn line(second: i64, last: u8) -> String {
