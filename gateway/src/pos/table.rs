@@ -140,6 +140,8 @@ impl<R: BufRead> Table<R> {
         // The reader asks for whole buffers: with small ones a row cannot hide in what was read ahead.
         let mut rows = csv::ReaderBuilder::new()
             .delimiter(delimiter)
+            // A carriage return before it is a blank at the end of a cell. So lines are counted right.
+            .terminator(csv::Terminator::Any(b'\n'))
             .flexible(true)
             .has_headers(false)
             .buffer_capacity(8 << 10)
@@ -211,7 +213,10 @@ impl<R: BufRead> Table<R> {
             None => when::moment(day, zone),
         });
         if r.end.is_none() {
-            wrong(Column::Date, "is no date with a time; wanted 2025-11-21 09:30:00, or a column of times beside");
+            wrong(
+                Column::Date,
+                "is no date with a time; wanted 2025-11-21 09:30:00, or a column of times beside",
+            );
         }
         if let Some(day) = self.cell(Column::BusinessDate) {
             r.business_date = when::date(day);
@@ -294,7 +299,10 @@ fn columns(names: &csv::StringRecord, mapping: &Mapping) -> Result<Vec<(Column, 
 }
 
 fn plain(name: &str) -> String {
-    name.chars().filter(|c| !(c.is_whitespace() || matches!(c, '-' | '_' | '\u{feff}'))).collect::<String>().to_lowercase()
+    name.chars()
+        .filter(|c| !(c.is_whitespace() || matches!(c, '-' | '_' | '\u{feff}')))
+        .collect::<String>()
+        .to_lowercase()
 }
 
 fn kind(text: Option<&str>) -> Option<ReceiptKind> {

@@ -2,7 +2,11 @@ use super::*;
 use proptest::prelude::*;
 
 fn mapping() -> Mapping {
-    Mapping { zone: TimeZone::get("Asia/Shanghai").ok(), currency: Currency::new("CNY"), ..Mapping::default() }
+    Mapping {
+        zone: TimeZone::get("Asia/Shanghai").ok(),
+        currency: Currency::new("CNY"),
+        ..Mapping::default()
+    }
 }
 
 fn read(bytes: &[u8]) -> Vec<Row> {
@@ -22,8 +26,14 @@ const CHINESE: &str = "店铺号;收银机号;小票号;交易时间;类型;金�
 fn a_chinese_export_is_read_whatever_its_encoding_and_delimiter() {
     let utf8 = read(CHINESE.as_bytes());
     let sale = utf8[0].receipt.as_ref().unwrap();
-    assert_eq!((sale.store.as_deref(), sale.till.as_deref(), sale.number.as_deref()), (Some("A1"), Some("02"), Some("0001")));
-    assert_eq!((sale.total, sale.end.unwrap().to_string().as_str()), (Some(123_450), "2025-11-21T01:30:00.000Z"));
+    assert_eq!(
+        (sale.store.as_deref(), sale.till.as_deref(), sale.number.as_deref()),
+        (Some("A1"), Some("02"), Some("0001"))
+    );
+    assert_eq!(
+        (sale.total, sale.end.unwrap().to_string().as_str()),
+        (Some(123_450), "2025-11-21T01:30:00.000Z")
+    );
     let refund = utf8[1].receipt.as_ref().unwrap();
     assert_eq!((refund.kind, refund.total, utf8[1].line), (ReceiptKind::Refund, Some(2_000), 4));
     assert_eq!(read(&encoding_rs::GB18030.encode(CHINESE).0), utf8);
