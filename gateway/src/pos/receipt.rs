@@ -332,8 +332,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_member_and_texts_no_card() {
-        let mut receipt = Receipt::default();
-        receipt.member = Member::new("13800000500");
+        let mut receipt = Receipt { member: Member::new("13800000500"), ..Receipt::default() };
         let name = receipt.free_text("储值卡 4111 1111 1111 1111 手机13800000500");
         receipt.add_item(Item { name, code: None, quantity: None, amount: None });
         let shown = format!("{receipt:?}");

@@ -5,6 +5,7 @@ use super::fields::{Fields, Problems};
 use super::mall::{currency, minor};
 use crate::pos::receipt::{Feed, Item, Link, Member, Receipt, Tender};
 use crate::pos::when;
+use serde_json::value::RawValue;
 use visit_core::observation::ReceiptKind;
 
 pub(super) fn read(all: &Fields<'_>, settings: &Settings, problems: &mut Problems) -> Option<Receipt> {
@@ -81,7 +82,7 @@ fn amount(r: &mut Receipt, all: &Fields<'_>, names: [&str; 2], problems: &mut Pr
 const MAX_MINOR: u64 = 10u64.pow(18);
 
 fn flag(all: &Fields<'_>, name: &str, problems: &mut Problems) -> bool {
-    match all.get(&[name]).map(|raw| raw.get()) {
+    match all.get(&[name]).map(RawValue::get) {
         None | Some("false" | "0") => false,
         Some("true" | "1") => true,
         Some(_) => {
