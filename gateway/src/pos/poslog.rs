@@ -15,7 +15,8 @@
 //!
 //! Elements are matched by namespace and local name ([`NAMESPACE`]; a document without any namespace counts as
 //! in it). Invariants: one transaction is in memory at a time; an element, a comment or a text longer than
-//! [`MAX_EVENT`] bytes and a nesting deeper than [`MAX_DEPTH`] end the document with an error, as do a document
+//! [`MAX_EVENT`] bytes and a nesting deeper than [`MAX_DEPTH`] (or open tags
+//! of more bytes than that together) end the document with an error, as do a document
 //! type declaration and entities other than the five of XML; card numbers of tenders are never read.
 
 mod builder;
@@ -92,7 +93,9 @@ pub enum PosLogError {
         at: u64,
     },
     /// Elements too deep within each other.
-    #[error("at byte {at} elements nest deeper than {MAX_DEPTH}")]
+    #[error(
+        "at byte {at} elements nest deeper than {MAX_DEPTH}, or their tags are longer than 1 MiB together"
+    )]
     TooDeep {
         /// Byte of the document.
         at: u64,
@@ -109,6 +112,9 @@ pub struct PosLog<R: BufRead> {
     buffer: Vec<u8>,
     /// Elements that are open, outermost first.
     path: Vec<Name>,
+    /// Bytes of the tags that are open, each and all: the reader keeps them.
+    tags: Vec<usize>,
+    tag_bytes: usize,
     text: String,
     builder: Option<Builder>,
     /// Whether the outermost element was in no namespace.
@@ -130,6 +136,8 @@ impl<R: BufRead> PosLog<R> {
             settings,
             buffer: Vec::new(),
             path: Vec::new(),
+            tags: Vec::new(),
+            tag_bytes: 0,
             text: String::new(),
             builder: None,
             bare: false,
@@ -181,7 +189,9 @@ impl<R: BufRead> PosLog<R> {
                 } else {
                     open(&mut self.path, &mut self.builder, name, &tag);
                 }
-                if self.path.len() > MAX_DEPTH {
+                self.tags.push(tag.len());
+                self.tag_bytes += tag.len();
+                if self.path.len() > MAX_DEPTH || self.tag_bytes > MAX_EVENT {
                     return Err(PosLogError::TooDeep { at });
                 }
                 self.text.clear();
@@ -190,6 +200,7 @@ impl<R: BufRead> PosLog<R> {
                 let receipt = self.close();
                 self.text.clear();
                 self.path.pop();
+                self.tag_bytes -= self.tags.pop().unwrap_or(0);
                 return Ok(receipt);
             }
             Event::Text(text) if self.builder.is_some() => {

@@ -34,6 +34,9 @@ fn entities_and_document_types_are_refused() {
 fn nesting_and_length_are_bounded() {
     let deep = sale(&("<a>".repeat(100) + &"</a>".repeat(100)));
     assert!(matches!(read(&deep), Err(PosLogError::TooDeep { .. })));
+    let wide = format!("<a b='{}'>", "x".repeat(MAX_EVENT / 2));
+    assert!(matches!(read(&sale(&wide.repeat(3))), Err(PosLogError::TooDeep { .. })));
+    assert_eq!(read(&sale(&(wide + "</a>").repeat(3))).unwrap().len(), 1, "they are not open together");
     let long = sale(&format!("<!--{}-->", "x".repeat(MAX_EVENT + 1)));
     assert!(matches!(read(&long), Err(PosLogError::Io(_))));
 }
