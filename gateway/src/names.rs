@@ -25,23 +25,24 @@ impl From<&Site> for Names {
 }
 
 impl Names {
-    /// The till that a feed means by its own names. In this order: the till of the map with this id; with the id
-    /// `store/till` or `store-till`; the only till of the store. A till with the id but of another store is none.
+    /// The till that a feed means by its own names: the one of the map with the id `store/till` or `store-till`,
+    /// else with the id `till`, unless that is another store's.
     pub fn till_of(&self, store: Option<&str>, till: Option<&str>) -> Option<TillIx> {
-        let known = |id: &str| self.tills.get(id);
-        if let (Some(store), Some(till)) = (store, till) {
-            let joined = ["/", "-"].into_iter().find_map(|sep| known(&format!("{store}{sep}{till}")));
+        let till = till?;
+        if let Some(store) = store {
+            let joined =
+                ["/", "-"].into_iter().find_map(|sep| self.tills.get(&format!("{store}{sep}{till}")));
             if let Some((ix, _)) = joined {
                 return Some(*ix);
             }
         }
-        if let Some((ix, _)) = till
-            .and_then(known)
-            .filter(|(_, of)| store.is_none_or(|store| store == of || !self.has_store(store)))
-        {
-            return Some(*ix);
-        }
-        let mut of_store = self.tills.values().filter(|(_, of)| store == Some(of.as_str()));
+        let (ix, of) = self.tills.get(till)?;
+        store.is_none_or(|store| store == of || !self.has_store(store)).then_some(*ix)
+    }
+
+    /// The till of a store that has one.
+    pub fn only_till_of(&self, store: &str) -> Option<TillIx> {
+        let mut of_store = self.tills.values().filter(|(_, of)| store == of);
         match (of_store.next(), of_store.next()) {
             (Some((ix, _)), None) => Some(*ix),
             _ => None,

@@ -276,7 +276,9 @@ impl Receipt {
     }
 
     /// The receipt as sources yield it. `captured` is when it reached the gateway; without it, the till's time
-    /// counts. `till` is where it belongs when the names of the feed are not in the site map.
+    /// counts. `till` is where it belongs when the names of the feed are not in the site map and its store has
+    /// not exactly one till there. Such a till may stand for several of the feed's, each of which counts from
+    /// one: the feed's name of the till goes before the number (`3/86`), or two sales would be taken for one.
     pub fn observe(
         &self,
         names: &Names,
@@ -290,18 +292,26 @@ impl Receipt {
             _ => {}
         }
         let at = captured.or(self.end).or(self.begin).ok_or(NotObserved::NoTime)?;
-        let found = names.till_of(self.store.as_deref(), self.till.as_deref());
-        let till = found.or(till).ok_or(NotObserved::UnknownTill)?;
+        let own = names.till_of(self.store.as_deref(), self.till.as_deref());
+        let shared = || self.store.as_deref().and_then(|store| names.only_till_of(store)).or(till);
+        let till = own.or_else(shared).ok_or(NotObserved::UnknownTill)?;
+        let printed = |by: Option<&String>, number: &String| match by.or(self.till.as_ref()) {
+            Some(by) if own.is_none() => format!("{by}/{number}"),
+            _ => number.clone(),
+        };
         Ok(observation::Receipt {
             at,
             till,
             store: names.store(till).or(self.store.as_deref()).unwrap_or_default().to_owned(),
-            number: self.number.clone(),
+            number: self.number.as_ref().map(|number| printed(None, number)),
             kind: self.kind,
             amount_minor: self.total,
             currency: self.currency,
             member: self.member.as_ref().map(|m| m.reveal().to_owned()),
-            refers_to: self.refers_to.as_ref().and_then(|link| link.number.clone()),
+            refers_to: self
+                .refers_to
+                .as_ref()
+                .and_then(|link| link.number.as_ref().map(|number| printed(link.till.as_ref(), number))),
             business_date: self.business_date,
         })
     }
@@ -345,6 +355,28 @@ mod tests {
         let mut receipt = Receipt::default();
         let kept = receipt.text(&"中".repeat(1_000)).unwrap();
         assert!(kept.len() <= MAX_TEXT && receipt.flags.cut);
+    }
+
+    #[test]
+    fn tills_that_share_one_of_the_map_keep_their_sales_apart() {
+        let tills = [("till-9".to_owned(), (TillIx(0), "9".to_owned()))].into();
+        let names = Names { tills, ..Names::default() };
+        let number = |till: Option<&str>, named: Option<TillIx>, names: &Names| {
+            let receipt = Receipt {
+                store: Some("9".into()),
+                till: till.map(str::to_owned),
+                number: Some("86".into()),
+                end: Some(Timestamp::from_micros(0)),
+                ..Receipt::default()
+            };
+            receipt.observe(names, named, None).map(|o| o.number.unwrap_or_default())
+        };
+        assert_eq!(number(Some("3"), None, &names).as_deref(), Ok("3/86"));
+        assert_eq!(number(Some("32"), None, &names).as_deref(), Ok("32/86"));
+        assert_eq!(number(None, None, &names).as_deref(), Ok("86"));
+        assert_eq!(number(Some("till-9"), None, &names).as_deref(), Ok("86"));
+        assert_eq!(number(Some("3"), Some(TillIx(5)), &Names::default()).as_deref(), Ok("3/86"));
+        assert_eq!(number(Some("3"), None, &Names::default()), Err(NotObserved::UnknownTill));
     }
 
     #[test]
