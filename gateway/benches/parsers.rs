@@ -184,7 +184,7 @@ fn pcapng_blocks(bencher: Bencher<'_, '_>) {
 }
 
 fn names() -> Names {
-    Names { sensors: [("F2-S01".to_owned(), SensorIx(0))].into(), tills: Default::default() }
+    Names { sensors: [("F2-S01".to_owned(), SensorIx(0))].into(), ..Names::default() }
 }
 
 /// Lines with `ies` (as recorded from the air) or with `fingerprint` (as in generated days).

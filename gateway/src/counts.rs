@@ -34,6 +34,8 @@ counters! {
     frames,
     /// Taken in: lines of observation logs, blank ones not counted.
     lines,
+    /// Taken in: transactions of POSLog documents.
+    transactions,
     /// Observations yielded.
     yielded,
 
@@ -61,8 +63,10 @@ counters! {
     group_address,
     /// Dropped: the record has no time of capture.
     no_time,
-    /// Dropped: a line of a log that could not be used.
+    /// Dropped: a line of a log, or a receipt of a document, that could not be used.
     bad_lines,
+    /// Dropped: transactions that are no receipt (signing on, training mode, suspended, broken off).
+    no_receipts,
 
     /// Noticed: a recorded group address was accepted as an anonymised one.
     group_address_kept,
@@ -76,6 +80,8 @@ counters! {
     malformed_elements,
     /// Noticed: BLE advertising structures that run past the end of their advertisement.
     malformed_advertisements,
+    /// Noticed: fields of receipts that could not be used; the receipt was.
+    doubted_fields,
     /// Noticed: an input ended within a record, or its rest could not be read.
     damaged_inputs,
 }
@@ -87,6 +93,8 @@ pub enum Place {
     Line(u64),
     /// Record number of a capture, from 1: the last one that was begun.
     Record(u64),
+    /// Transaction number of a POSLog document, from 1.
+    Transaction(u64),
 }
 
 /// Something wrong with an input, in words. Never contains an address, an SSID or a member number.
@@ -105,6 +113,7 @@ impl fmt::Display for Problem {
         let (unit, n) = match self.place {
             Place::Line(n) => ("line", n),
             Place::Record(n) => ("record", n),
+            Place::Transaction(n) => ("transaction", n),
         };
         write!(f, "{}: {unit} {n}: {}", self.input.display(), self.what)
     }

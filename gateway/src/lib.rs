@@ -1,7 +1,8 @@
 //! What a gateway hears.
 //!
 //! Bytes come in at the bottom: captures ([`capture`]), the air, logs ([`log`]). Pure parsers take them apart:
-//! [`wifi`] (radiotap, the 802.11 header, information elements) and [`ble`] (advertising data, iBeacon). Each
+//! [`wifi`] (radiotap, the 802.11 header, information elements) and [`ble`] (advertising data, iBeacon); receipts
+//! have parsers of their own ([`pos`]). Each radio parser
 //! is a view that checks its length once and a plain `Repr` of what was understood; none panics or allocates,
 //! whatever the bytes. What comes out is an [`observation::Observation`]; what does not is counted by its
 //! reason ([`counts::Counts`]).

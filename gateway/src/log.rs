@@ -214,6 +214,7 @@ impl Parser {
             currency,
             member: own(&raw.member),
             refers_to: own(&raw.refers_to),
+            business_date: None,
         })
     }
 

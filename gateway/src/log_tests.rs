@@ -5,6 +5,7 @@ fn names() -> Names {
     Names {
         sensors: [("door".to_owned(), SensorIx(4))].into(),
         tills: [("till-1".to_owned(), (TillIx(2), "Bakery".to_owned()))].into(),
+        ..Names::default()
     }
 }
 

@@ -10,6 +10,8 @@ pub struct Names {
     pub sensors: HashMap<String, SensorIx>,
     /// Tills, each with the store it belongs to.
     pub tills: HashMap<String, (TillIx, String)>,
+    /// IANA name of the site's time zone, for times that come without an offset.
+    pub timezone: Option<String>,
 }
 
 impl From<&Site> for Names {
@@ -18,11 +20,39 @@ impl From<&Site> for Names {
         let sensors = (0..=u16::MAX).zip(&site.sensors).map(|(n, s)| (s.id.clone(), SensorIx(n)));
         let tills =
             (0..=u16::MAX).zip(&site.tills).map(|(n, t)| (t.id.clone(), (TillIx(n), t.store.clone())));
-        Self { sensors: sensors.collect(), tills: tills.collect() }
+        Self { sensors: sensors.collect(), tills: tills.collect(), timezone: Some(site.timezone.clone()) }
     }
 }
 
 impl Names {
+    /// The till that a feed means by its own names: the one of the map with the id `store/till` or `store-till`,
+    /// else with the id `till`, unless that is another store's.
+    pub fn till_of(&self, store: Option<&str>, till: Option<&str>) -> Option<TillIx> {
+        let till = till?;
+        if let Some(store) = store {
+            let joined =
+                ["/", "-"].into_iter().find_map(|sep| self.tills.get(&format!("{store}{sep}{till}")));
+            if let Some((ix, _)) = joined {
+                return Some(*ix);
+            }
+        }
+        let (ix, of) = self.tills.get(till)?;
+        store.is_none_or(|store| store == of || !self.has_store(store)).then_some(*ix)
+    }
+
+    /// The till of a store that has one.
+    pub fn only_till_of(&self, store: &str) -> Option<TillIx> {
+        let mut of_store = self.tills.values().filter(|(_, of)| store == of);
+        match (of_store.next(), of_store.next()) {
+            (Some((ix, _)), None) => Some(*ix),
+            _ => None,
+        }
+    }
+
+    fn has_store(&self, store: &str) -> bool {
+        self.tills.values().any(|(_, of)| of == store)
+    }
+
     /// The store of a till.
     pub fn store(&self, till: TillIx) -> Option<&str> {
         self.tills.values().find(|(ix, _)| *ix == till).map(|(_, store)| store.as_str())

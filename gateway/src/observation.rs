@@ -140,6 +140,8 @@ pub struct Receipt {
     pub member: Option<String>,
     /// For a refund or void: the number of the sale it takes back.
     pub refers_to: Option<String>,
+    /// Business date as the till says it, days since 1970-01-01; `None`: the site's calendar decides.
+    pub business_date: Option<i32>,
 }
 
 /// Hides the member number.

@@ -1,3 +1,20 @@
 //! What a till says: receipts as they are printed, pushed or dropped as files.
+//!
+//! [`escpos`] turns the bytes a till sends to its printer into the lines a person reads. A feed of data becomes
+//! [`receipt::Receipt`]s: [`poslog`] (ARTS/OMG POSLog 2.x and 6), [`push`] (JSON: the malls' `postsalescreate` and
+//! our own), [`table`] (CSV and JSON lines of a drop folder). Amounts are decimals on the wire and integer minor
+//! units inside ([`money`]); times without an offset are the site's ([`when`]). [`identity`] tells a new receipt
+//! from a reprint, a retry or a revision.
+//!
+//! Free texts lose card and phone numbers here, in the parser ([`digits`]): nothing after it has to.
 
+pub mod digits;
+pub mod encoding;
 pub mod escpos;
+pub mod identity;
+pub mod money;
+pub mod poslog;
+pub mod push;
+pub mod receipt;
+pub mod table;
+pub mod when;

@@ -86,6 +86,18 @@ fn section() -> Vec<u8> {
     out
 }
 
+const MALL: &str = concat!(
+    r#"{"salestotal":{"mallid":"1","storecode":"L1","tillid":"01","txdocno":"17","txdate_yyyymmdd":"20251121","#,
+    r#""txtime_hhmmss":"093000","salestype":"SR","vipcode":"V","netamount":-1.50,"changeamount":0,"#,
+    r#""orgtxdocno":"16","orgtxdate_yyyymmdd":"20251120"},"salesitems":[{"itemcode":"a","qty":1,"#,
+    r#""netamount":"-1.5"}],"salestenders":[{"tendercode":"CH","payamount":-1.5}]}"#,
+);
+const OURS: &str = concat!(
+    r#"{"at":"2025-11-21T01:30:00Z","till":"t","store":"s","number":"1","type":"sale","amount":"1,234.50","#,
+    r#""currency":"CNY","items":[{"name":"tea","quantity":0.5,"amount_minor":123450}],"#,
+    r#""tenders":[{"kind":"cash","amount":1234.5}]}"#,
+);
+
 fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let mut beacon = Vec::new();
     IBeacon { uuid: [7; 16], major: 1, minor: 2, measured_power: -59 }.emit(&mut beacon);
@@ -109,6 +121,10 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("pcap", "two", capture()),
         ("pcapng", "one", section()),
         ("log_line", "three", log.as_bytes().to_vec()),
+        ("poslog", "version_2", include_bytes!("samples/poslog-2.2.xml").to_vec()),
+        ("poslog", "version_6", include_bytes!("samples/poslog-6.xml").to_vec()),
+        ("push_json", "mall", MALL.as_bytes().to_vec()),
+        ("push_json", "ours", OURS.as_bytes().to_vec()),
     ]
 }
 
@@ -127,6 +143,18 @@ fn the_committed_seeds_are_these() {
 
 #[test]
 fn every_seed_is_read_as_what_it_is() {
+    use gateway::pos::{poslog, push};
+    let zone = jiff::tz::TimeZone::get("Asia/Shanghai").ok();
+    let currency = visit_core::observation::Currency::new("CNY");
+    for (bytes, total) in [(MALL, 150), (OURS, 123_450)] {
+        let settings = push::Settings { zone: zone.clone(), currency };
+        assert_eq!(push::parse(bytes.as_bytes(), &settings).unwrap().total, Some(total));
+    }
+    for (target, name, bytes) in seeds().into_iter().filter(|(target, ..)| *target == "poslog") {
+        let mut log = poslog::PosLog::new(&bytes[..], poslog::Settings::default()).unwrap();
+        while log.next().unwrap().is_some() {}
+        assert_eq!(log.tally().transactions, 4, "{target}/{name}");
+    }
     let radio = radiotap::Repr::parse(&vendor_header()).unwrap();
     assert_eq!((radio.rssi, radio.header_len), (Some(-60), 26));
     for (format, bytes, wanted) in [(Format::Pcap, capture(), 2), (Format::Pcapng, section(), 1)] {

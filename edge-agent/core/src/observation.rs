@@ -116,11 +116,12 @@ pub struct Receipt {
 }
 
 /// What a receipt says happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReceiptKind {
     /// Goods were sold.
+    #[default]
     Sale,
     /// Money was given back.
     Refund,

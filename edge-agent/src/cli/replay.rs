@@ -22,8 +22,8 @@ use visit_core::site::{SensorIx, Site, TillIx};
 /// Arguments of `replay`.
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
-    /// Recordings: pcap, pcapng (radiotap or plain 802.11), observation logs (.jsonl), each possibly gzip. Several are
-    /// merged by time.
+    /// Recordings: pcap, pcapng (radiotap or plain 802.11), observation logs (.jsonl), receipts as POSLog (XML),
+    /// each possibly gzip. Several are merged by time.
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// The site map.

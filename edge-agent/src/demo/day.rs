@@ -311,6 +311,7 @@ impl Day {
             currency: Currency::new("CNY"),
             member: bill.member.clone(),
             refers_to: refers_to.clone(),
+            business_date: None,
         };
         let fact = match (heard, refers_to) {
             (true, Some(refers_to)) => Fact::Refunded { till: bill.till, refers_to },

@@ -18,7 +18,6 @@
 
 mod business_day;
 mod consent;
-mod digits;
 mod keys;
 mod recent;
 mod refusal;
@@ -30,6 +29,7 @@ pub use refusal::{Dropped, PrivacyError};
 
 use crate::config::{PrivacySettings, TagMeaning, TagRule};
 use gateway::observation::{self as raw, Frame};
+use gateway::pos::digits;
 use keys::{Key, KeyFile};
 use recent::Recent;
 use std::collections::HashSet;
@@ -296,7 +296,7 @@ impl Privacy {
             member,
             consented: member.is_some(),
             refers_to: cut(r.refers_to),
-            business_date: self.calendar.day(r.at),
+            business_date: r.business_date.unwrap_or_else(|| self.calendar.day(r.at)),
         })
     }
 

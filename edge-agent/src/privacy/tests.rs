@@ -62,6 +62,7 @@ fn receipt() -> raw::Receipt {
         currency: None,
         member: Some(" 13800000500 ".into()),
         refers_to: None,
+        business_date: None,
     }
 }
 

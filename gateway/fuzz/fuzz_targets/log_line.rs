@@ -10,6 +10,7 @@ fuzz_target!(|data: &[u8]| {
     let names = Names {
         sensors: [("s".to_owned(), SensorIx(0))].into(),
         tills: [("t".to_owned(), (TillIx(0), "store".to_owned()))].into(),
+        ..Names::default()
     };
     let mut parser = Parser::new(Defaults::default());
     let mut lines = Lines::new(data);

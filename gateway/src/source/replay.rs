@@ -1,4 +1,4 @@
-//! Recordings, played back: captures (pcap, pcapng) and observation logs, each possibly gzip.
+//! Recordings, played back: captures (pcap, pcapng), observation logs and POSLog documents, each possibly gzip.
 //!
 //! Several inputs are merged by time; of equal times the earlier input comes first. Within an input the order
 //! of the file is kept, so that a log whose times go back yields them as they stand. The same inputs yield the
@@ -12,8 +12,11 @@ use crate::counts::{Counts, Place, Problems};
 use crate::log::{Defaults, Line, LineError, Lines, Parser};
 use crate::names::Names;
 use crate::observation::Observation;
+use crate::pos::poslog::{PosLog, PosLogError, Settings};
+use crate::pos::receipt::NotObserved;
 use crate::wifi::{self, Rules};
 use flate2::bufread::MultiGzDecoder;
+use jiff::tz::TimeZone;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
@@ -51,7 +54,7 @@ pub enum OpenError {
     },
     /// Its content is none of the formats.
     #[error(
-        "{path}: neither pcap, pcapng nor an observation log (one JSON object a line); gzip of these is fine"
+        "{path}: neither pcap, pcapng, POSLog (XML) nor an observation log (one JSON object a line); gzip of these is fine"
     )]
     UnknownFormat {
         /// The input.
@@ -130,7 +133,7 @@ struct Tally {
 impl Replay {
     /// Opens all inputs and recognises their formats.
     pub fn open(inputs: Vec<ReplayInput>, names: Arc<Names>) -> Result<Self, OpenError> {
-        let opened = inputs.iter().map(Input::open).collect::<Result<Vec<_>, _>>()?;
+        let opened = inputs.iter().map(|spec| Input::open(spec, &names)).collect::<Result<Vec<_>, _>>()?;
         let count = opened.len();
         Ok(Self {
             specs: inputs,
@@ -206,10 +209,11 @@ struct Input {
 enum Reader {
     Capture { capture: Box<Capture<Bytes>>, sensor: SensorIx, records: u64, foreign_link_said: bool },
     Log { lines: Lines<Bytes>, parser: Parser },
+    PosLog { log: Box<PosLog<Bytes>>, till: Option<TillIx> },
 }
 
 impl Input {
-    fn open(spec: &ReplayInput) -> Result<Self, OpenError> {
+    fn open(spec: &ReplayInput, names: &Names) -> Result<Self, OpenError> {
         let path = &spec.path;
         let io = |source| OpenError::Io { path: path.clone(), source };
         let mut bytes: Bytes = Window::new(Box::new(File::open(path).map_err(io)?));
@@ -226,6 +230,12 @@ impl Input {
                     return Err(OpenError::LinkType { path: path.clone(), number });
                 }
                 Reader::Capture { capture: Box::new(capture), sensor, records: 0, foreign_link_said: false }
+            }
+            None if is_xml(bytes.ahead()) => {
+                // A site map's zone was looked up when the map was read; without one, local times are told of.
+                let zone = names.timezone.as_deref().and_then(|zone| TimeZone::get(zone).ok());
+                let log = PosLog::new(bytes, Settings { zone, currency: None }).map_err(io)?;
+                Reader::PosLog { log: Box::new(log), till: spec.till }
             }
             None if is_log(bytes.ahead(), path) => {
                 let parser = Parser::new(Defaults { sensor: spec.sensor, till: spec.till });
@@ -246,6 +256,7 @@ impl Input {
                 frames.next(capture, tally)
             }
             Reader::Log { lines, parser } => next_line(&self.path, lines, parser, names, tally),
+            Reader::PosLog { log, till } => next_receipt(&self.path, log, *till, names, tally),
         };
         match read {
             Ok(Some(observation)) => return Ok(Some(observation)),
@@ -342,6 +353,43 @@ fn next_line(
     }
 }
 
+fn next_receipt(
+    path: &Arc<Path>,
+    log: &mut PosLog<Bytes>,
+    till: Option<TillIx>,
+    names: &Names,
+    tally: &mut Tally,
+) -> Result<Option<Observation>, Failure> {
+    loop {
+        let before = log.tally();
+        let read = log.next();
+        let now = log.tally();
+        let number = now.transactions;
+        tally.counts.transactions += now.transactions - before.transactions;
+        tally.counts.no_receipts += now.control + now.other - before.control - before.other;
+        let receipt = match read {
+            Ok(Some(receipt)) => receipt,
+            Ok(None) => return Ok(None),
+            Err(PosLogError::Io(e)) if !is_damage(&e) => return Err(Failure::Io(e)),
+            Err(e) => return Err(Failure::Damage(Place::Transaction(number + 1), e.to_string())),
+        };
+        for doubt in &receipt.doubts {
+            tally.counts.doubted_fields += 1;
+            tally.problems.report(path, Place::Transaction(number), || doubt.to_string());
+        }
+        match receipt.observe(names, till, None) {
+            Ok(observation) => return Ok(Some(Observation::Receipt(observation))),
+            Err(NotObserved::Training | NotObserved::Suspended | NotObserved::Cancelled) => {
+                tally.counts.no_receipts += 1;
+            }
+            Err(e @ (NotObserved::UnknownTill | NotObserved::NoTime)) => {
+                tally.counts.bad_lines += 1;
+                tally.problems.report(path, Place::Transaction(number), || e.to_string());
+            }
+        }
+    }
+}
+
 /// What a decompressor says of its input, as opposed to what a disk says.
 fn is_damage(e: &io::Error) -> bool {
     matches!(e.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput)
@@ -349,6 +397,13 @@ fn is_damage(e: &io::Error) -> bool {
 
 fn damage_in_words(e: &io::Error) -> String {
     format!("the compressed data ends early or is damaged ({e}); everything before it was read")
+}
+
+/// A tag or a byte order mark and a tag, in UTF-8 or UTF-16; XML of another kind is told apart when it is read.
+fn is_xml(start: &[u8]) -> bool {
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    let start = start.trim_ascii_start();
+    start.first() == Some(&b'<') || start.starts_with(b"\xff\xfe<") || start.starts_with(b"\xfe\xff\0<")
 }
 
 /// By its first byte, or, where that line is bad or missing, by its name.

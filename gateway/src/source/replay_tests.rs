@@ -11,7 +11,7 @@ use tempfile::TempDir;
 const DOOR: SensorIx = SensorIx(0);
 
 fn names() -> Arc<Names> {
-    Arc::new(Names { sensors: [("door".to_owned(), DOOR)].into(), tills: Default::default() })
+    Arc::new(Names { sensors: [("door".to_owned(), DOOR)].into(), ..Names::default() })
 }
 
 fn line(second: i64, last: u8) -> String {
@@ -115,7 +115,7 @@ fn gzip_of_several_members_is_one_log() {
 #[test]
 fn what_cannot_be_played_is_said_before_it_starts() {
     let error = |name: &str, bytes: &[u8]| Files::new(&[(name, bytes)]).open().err().unwrap().to_string();
-    assert!(error("a", b"hello world").contains("neither pcap, pcapng nor an observation log"));
+    assert!(error("a", b"hello world").contains("neither pcap, pcapng, POSLog (XML) nor an observation log"));
     let mut ethernet = Vec::new();
     write::header(1, &mut ethernet);
     assert!(error("a", &ethernet).contains("link type 1; wanted 127"));
@@ -192,4 +192,66 @@ fn a_probe_request_of_a_capture_carries_everything_it_said() {
     let Some(Observation::Sighting(s)) = replay.next().unwrap() else { panic!("no sighting") };
     assert_eq!((s.rssi, s.seq, s.frame, s.sensor), (Some(-40), Some(5), Frame::ProbeRequest, DOOR));
     assert_eq!(s.fingerprint, wifi::ie::fingerprint(&[1, 1, 2]).hash);
+}
+
+const POSLOG: &[u8] = include_bytes!("../../tests/samples/poslog-2.2.xml");
+
+fn names_with_tills() -> Arc<Names> {
+    let tills = [("S12/3".to_owned(), (TillIx(1), "Scarves".to_owned()))].into();
+    Arc::new(Names { tills, timezone: Some("Asia/Shanghai".to_owned()), ..Names::default() })
+}
+
+fn receipts(
+    bytes: &[u8],
+    till: Option<TillIx>,
+    names: Arc<Names>,
+) -> (Vec<crate::observation::Receipt>, Replay) {
+    let mut files = Files::new(&[("export.dat", bytes)]);
+    files.inputs[0].till = till;
+    let mut replay = Replay::open(files.inputs.clone(), names).unwrap();
+    let mut found = Vec::new();
+    while let Some(observation) = replay.next().unwrap() {
+        if let Observation::Receipt(receipt) = observation {
+            found.push(receipt);
+        }
+    }
+    (found, replay)
+}
+
+#[test]
+fn a_poslog_document_is_known_by_its_content_and_yields_its_receipts() {
+    for bytes in [POSLOG.to_vec(), gzip(POSLOG)] {
+        let (found, replay) = receipts(&bytes, None, names_with_tills());
+        let seen: Vec<_> = found.iter().map(|r| (r.number.as_deref(), r.amount_minor, r.till)).collect();
+        assert_eq!(seen, [(Some("501"), Some(35_800), TillIx(1)), (Some("503"), Some(12_900), TillIx(1))]);
+        assert_eq!((found[0].store.as_str(), found[0].business_date), ("Scarves", Some(20_413)));
+        assert_eq!(found[1].refers_to.as_deref(), Some("501"));
+        let counts = replay.counts();
+        assert_eq!((counts.transactions, counts.no_receipts, counts.yielded), (4, 2, 2));
+        assert_eq!(replay.problems().total(), 0);
+    }
+}
+
+#[test]
+fn a_till_that_the_map_does_not_know_is_a_problem_unless_one_is_named() {
+    let (found, replay) = receipts(
+        POSLOG,
+        None,
+        Arc::new(Names { timezone: Some("Asia/Shanghai".to_owned()), ..Names::default() }),
+    );
+    assert!(found.is_empty());
+    assert_eq!(replay.counts().bad_lines, 2);
+    assert!(replay.problems().kept().iter().any(|p| p.to_string().contains("transaction 2: its till")));
+    let (found, _) = receipts(POSLOG, Some(TillIx(1)), names_with_tills());
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn a_damaged_poslog_keeps_what_came_before_and_other_xml_is_told() {
+    let cut = &POSLOG[..POSLOG.len() - 200];
+    let (found, replay) = receipts(cut, None, names_with_tills());
+    assert_eq!((found.len(), replay.counts().damaged_inputs), (1, 1));
+    let (found, replay) = receipts(b"<html><body/></html>", None, names_with_tills());
+    assert!(found.is_empty());
+    assert!(replay.problems().kept()[0].to_string().contains("no POSLog"));
 }

@@ -1,0 +1,114 @@
+use super::*;
+use crate::pos::receipt::Feed;
+use proptest::prelude::*;
+use visit_core::observation::ReceiptKind;
+
+fn settings() -> Settings {
+    Settings { zone: TimeZone::get("Asia/Shanghai").ok(), currency: Currency::new("CNY") }
+}
+
+fn read(document: &str) -> Result<Receipt, Vec<String>> {
+    parse(document.as_bytes(), &settings()).map_err(|e| e.iter().map(ToString::to_string).collect())
+}
+
+const NESTED: &str = r#"{"astr_request":{"header":{"licensekey":"x"},
+ "salestotal":{"mallid":"02000","storecode":"120756","tillid":"02","txdocno":"17021300021",
+  "txdate_yyyymmdd":"20170213","txtime_hhmmss":"152234","salestype":"SA","vipcode":"13800000500",
+  "netamount":129.0000,"paidamount":"130","changeamount":1.00,"ttltaxamount1":0},
+ "salesitems":{"salesitem":[{"itemcode":"1022750301","qty":2,"netamount":"129.00"}]},
+ "salestenders":{"salestender":[{"tendercode":"CH","payamount":130}]}}}"#;
+
+#[test]
+fn a_mall_document_is_read_with_numbers_and_strings_alike() {
+    let r = read(NESTED).unwrap();
+    assert_eq!(r.feed, Feed::PostSales);
+    assert_eq!((r.store.as_deref(), r.till.as_deref()), (Some("120756"), Some("02")));
+    assert_eq!(
+        (r.number.as_deref(), r.kind, r.total),
+        (Some("17021300021"), ReceiptKind::Sale, Some(12_900))
+    );
+    assert_eq!((r.tendered, r.change, r.flags.unbalanced), (Some(13_000), Some(100), false));
+    assert_eq!(r.end.unwrap().to_string(), "2017-02-13T07:22:34.000Z");
+    assert_eq!(r.items[0].amount, Some(12_900));
+    assert_eq!(r.member.as_ref().map(super::super::receipt::Member::reveal), Some("13800000500"));
+    assert!(!format!("{r:?}").contains("13800000500"));
+}
+
+#[test]
+fn the_names_of_dotnet_and_a_refund_are_understood() {
+    let r = read(
+        r#"{"salestotalField":{"storecodeField":"L1","tillidField":1,"txdocnoField":17021300022,
+        "txdate_yyyymmddField":20170213,"txtime_hhmmssField":93000,"salestypeField":"SR","netamountField":-0.01,
+        "orgtxdocnoField":"17021300021","orgtxdate_yyyymmddField":"20170212"},
+        "salestendersField":[{"tendercodeField":"CH","payamountField":-0.01}]}"#,
+    )
+    .unwrap();
+    assert_eq!((r.kind, r.total, r.number.as_deref()), (ReceiptKind::Refund, Some(1), Some("17021300022")));
+    let link = r.refers_to.unwrap();
+    assert_eq!((link.number.as_deref(), link.business_date), (Some("17021300021"), Some(17_209)));
+    assert!(!r.flags.unbalanced);
+    assert_eq!(r.end.unwrap().to_string(), "2017-02-13T01:30:00.000Z");
+}
+
+#[test]
+fn our_own_shape_is_that_of_the_observation_log_with_items() {
+    let r = read(
+        r#"{"at":"2025-11-21T01:30:00Z","kind":"receipt","till":"till-1","number":"7","amount_minor":12900,
+        "currency":"CNY","items":[{"name":"tea 4111111111111111","quantity":0.42,"amount":"129.00"}],
+        "tenders":[{"kind":"cash","amount":129.00}],"business_date":"2025-11-20"}"#,
+    )
+    .unwrap();
+    assert_eq!((r.total, r.items[0].amount, r.tendered), (Some(12_900), Some(12_900), Some(12_900)));
+    assert_eq!(r.items[0].name.as_deref(), Some("tea ****1111"));
+    assert_eq!(r.items[0].quantity.unwrap().to_string(), "0.42");
+    assert_eq!(r.business_date, Some(20_412));
+}
+
+#[test]
+fn decimals_never_pass_a_float() {
+    let with = |amount: &str| format!(r#"{{"at":"2025-11-21T01:30:00Z","till":"t","amount":{amount}}}"#);
+    assert_eq!(read(&with("9007199254740993.01")).unwrap().total, Some(900_719_925_474_099_301));
+    assert_eq!(read(&with("0.29")).unwrap().total, Some(29));
+    assert_eq!(read(&with("1E+3")).unwrap().total, Some(100_000));
+    assert_eq!(
+        read(&with("0.295")).unwrap_err(),
+        ["amount: has 3 decimals, but CNY has 2; part of the smallest unit would be lost"]
+    );
+}
+
+#[test]
+fn all_problems_are_told_at_once_and_no_value_is_repeated() {
+    let problems = read(
+        r#"{"storecode":"1","txdocno":"4111111111111111","txdate":"2017-13-45","salestype":"QQ",
+        "netamount":"secret","items":[{"qty":"x","netamount":{}}],"tenders":7}"#,
+    )
+    .unwrap_err();
+    let paths: Vec<_> = problems.iter().map(|p| p.split(':').next().unwrap()).collect();
+    assert_eq!(
+        paths,
+        ["tillid", "txdate", "salestype", "netamount", "items[0].qty", "items[0].netamount", "tenders"]
+    );
+    assert!(problems.iter().all(|p| !p.contains("secret") && !p.contains("4111")));
+}
+
+#[test]
+fn other_documents_are_refused_with_what_was_wanted() {
+    for document in ["", "[]", "{}", "7", "{\"a\":1}", "{\"salestotal\":7}", "\u{feff}{}", "{\"till\":[]}"] {
+        assert!(!read(document).unwrap_err().is_empty(), "{document}");
+    }
+    assert!(read(&" ".repeat(MAX_DOCUMENT + 1)).unwrap_err()[0].contains("longer"));
+    assert!(read(&"[".repeat(100_000)).is_err());
+}
+
+proptest! {
+    #[test]
+    fn nothing_panics_and_problems_are_bounded(at in 0usize..900, with in "\\PC{0,3}", cut in 0usize..900) {
+        let mut text: Vec<char> = NESTED.chars().collect();
+        let at = at % text.len();
+        text.splice(at..at, with.chars());
+        text.truncate(text.len() - cut % text.len() / 4);
+        if let Err(problems) = read(&text.iter().collect::<String>()) {
+            prop_assert!(!problems.is_empty() && problems.len() <= MAX_PROBLEMS);
+        }
+    }
+}
