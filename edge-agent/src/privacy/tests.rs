@@ -261,7 +261,25 @@ fn receipts_are_dated_by_the_business_day_and_carry_no_card() {
     let mut p = Privacy::for_replay(&site()).unwrap();
     let r = sold(&mut p, receipt());
     assert_eq!(r.business_date, 20_413);
-    assert_eq!(r.number.as_deref(), Some("card ****1111"));
+    let number = r.number.unwrap();
+    assert!(number.starts_with("card ****1111#") && number.len() == "card ****1111#00000".len(), "{number}");
+}
+
+#[test]
+fn long_numbers_that_pass_for_cards_stay_different_and_their_refunds_find_them() {
+    let mut p = Privacy::for_replay(&site()).unwrap();
+    // Both pass Luhn and end alike.
+    let sale = |p: &mut Privacy, number: &str| {
+        let r = raw::Receipt { number: Some(number.into()), refers_to: Some(number.into()), ..receipt() };
+        let r = sold(p, r);
+        (r.number.unwrap(), r.refers_to.unwrap())
+    };
+    let (a, a_refund) = sale(&mut p, "4111111111111111");
+    let (b, _) = sale(&mut p, "4222222222261111");
+    assert!(a.starts_with("****1111#") && a == a_refund, "{a}, {a_refund}");
+    assert_ne!(a, b);
+    let (plain, _) = sale(&mut p, "20261121-0007");
+    assert_eq!(plain, "20261121-0007", "what is no card stays as printed");
 }
 
 #[test]
