@@ -14,6 +14,7 @@ use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, wall_clock};
 use crate::privacy::Privacy;
 use crate::publish::{Identity, MqttConfig, Protocol};
 use crate::store::{Store, StoreOptions};
+use anyhow::Context as _;
 use clap::Args;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use serde_json::Value;
@@ -70,14 +71,13 @@ pub fn run(args: &DemoArgs) -> Result<Exit, Failure> {
 }
 
 async fn demo(args: &DemoArgs, pace: Pace, port: u16) -> Result<Exit, Failure> {
-    let software =
-        |what: &str, e: &dyn std::fmt::Display| Failure::new(Exit::Software, format!("{what}: {e}"));
-    let site = config::parse_site("the built-in site", site::TOML).map_err(|e| software("site", &e))?.value;
+    let software = |e: anyhow::Error| Failure::new(Exit::Software, format!("{e:#}"));
+    let site = config::parse_site("the built-in site", site::TOML).context("site").map_err(software)?.value;
     let site = Arc::new(site);
     let plan = Plan::from(&*site);
     let folder = TempDir::with_prefix("edge-agent-demo-")
         .map_err(|e| Failure::new(Exit::CannotCreate, format!("no folder for the demo's store: {e}")))?;
-    let cancel = agent::stop_signal().map_err(|e| software("signals", &e))?;
+    let cancel = agent::stop_signal().context("signals").map_err(software)?;
     let screen = Screen::new(&site, &plan, args.verbose);
     screen.say(&format!(
         "{}: a made-up mall, one day at {}× speed. Ctrl-c stops it.\n\
@@ -88,7 +88,7 @@ async fn demo(args: &DemoArgs, pace: Pace, port: u16) -> Result<Exit, Failure> {
     ));
     let started = Instant::now();
     let subscriber = Subscriber::start(port, screen.clone()).await;
-    let (pipeline, health, who) = assemble(&site, &plan, args.seed, pace, &folder)?;
+    let (pipeline, health, who) = assemble(&site, &plan, args.seed, pace, &folder).map_err(software)?;
     if let Some(seconds) = args.seconds {
         let stop = cancel.clone();
         tokio::spawn(async move {
@@ -110,13 +110,10 @@ fn assemble(
     seed: u64,
     pace: Pace,
     folder: &TempDir,
-) -> Result<(Pipeline, watch::Receiver<Value>, Identity), Failure> {
-    let software =
-        |what: &str, e: &dyn std::fmt::Display| Failure::new(Exit::Software, format!("{what}: {e}"));
+) -> anyhow::Result<(Pipeline, watch::Receiver<Value>, Identity)> {
     let now = wall_clock();
     let consent_list = folder.path().join("consented.txt");
-    std::fs::write(&consent_list, CONSENTED.join("\n"))
-        .map_err(|e| Failure::io("cannot write", &consent_list, &e))?;
+    std::fs::write(&consent_list, CONSENTED.join("\n")).context("consent list")?;
     let settings = PrivacySettings {
         mode: PrivacyMode::Consented,
         key_file: folder.path().join("privacy.key"),
@@ -126,11 +123,10 @@ fn assemble(
         excluded_zones: Vec::new(),
     };
     let tags = [TagRule { uuid: site::MEMBER_TAG_UUID, means: TagMeaning::Member }];
-    let privacy = Privacy::for_recording(&settings, &tags, site, now).map_err(|e| software("privacy", &e))?;
-    let (store, recovered) = Store::open(&folder.path().join("store"), &StoreOptions::new(now))
-        .map_err(|e| software("store", &e))?;
-    let day =
-        Day::new(plan, DayOptions { seed, ..DayOptions::default() }).map_err(|e| software("day", &e))?;
+    let privacy = Privacy::for_recording(&settings, &tags, site, now).context("privacy")?;
+    let (store, recovered) =
+        Store::open(&folder.path().join("store"), &StoreOptions::new(now)).context("store")?;
+    let day = Day::new(plan, DayOptions { seed, ..DayOptions::default() }).context("day")?;
     let engine = EngineConfig {
         privacy_mode: PrivacyMode::Consented,
         map_version: site.version(),
