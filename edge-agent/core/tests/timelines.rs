@@ -192,8 +192,8 @@ fn two_visits_of_one_phone_are_merged_once_the_other_phone_speaks_again() {
         .come_in(2, 1)
         .stay_as(1, "C1", 180, 300, model(100))
         .stay_as(2, "C1", 181, 301, model(101))
-        .stay_as(3, "E1", 303, 340, model(110))
-        .stay_as(3, "C1", 340, 800, model(112))
+        .stay_as(3, "E1", 303, 340, model(105))
+        .stay_as(3, "C1", 340, 800, model(107))
         .stay_as(2, "C1", 321, 800, model(102))
         .play();
     assert!(!p.kinds(3).contains(&"merged"));
@@ -206,6 +206,18 @@ fn two_visits_of_one_phone_are_merged_once_the_other_phone_speaks_again() {
     assert_eq!(p.kinds(2).last(), Some(&"exited"));
     assert_eq!(p.engine.counts().continued, 1);
     assert_eq!(p.ledger(), []);
+}
+
+#[test]
+fn a_new_address_at_a_door_with_a_sequence_far_ahead_is_somebody_new() {
+    let p = Script::default()
+        .come_in(1, 0)
+        .stay_as(1, "C1", 180, 300, model(100))
+        .stay_as(3, "E1", 303, 340, model(120))
+        .stay_as(3, "C1", 340, 800, model(122))
+        .play();
+    assert_eq!(p.engine.counts().continued, 0);
+    assert_eq!(p.kinds(3), ["approached", "arrived", "dwell_started", "dwell_ended", "exited"]);
 }
 
 #[test]

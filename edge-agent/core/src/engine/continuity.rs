@@ -27,6 +27,9 @@ pub(super) struct Doubt {
 const DOUBTS: usize = 256;
 /// More candidates than this are not worth a doubt.
 const CANDIDATES: usize = 4;
+/// Sequence numbers a phone may have used between two addresses, where the new one is first heard at a door: there
+/// somebody new is the likelier story.
+const STEP_AT_DOOR: u16 = 8;
 /// How long a doubt is kept.
 const KEPT: Span = Span::from_secs(600);
 /// A candidate whose silence is this unlikely if it were still there has become the newcomer.
@@ -65,10 +68,13 @@ impl Engine {
             let around = self.site.zone(zone).neighbours.iter().map(|n| d.belief.of(*n)).sum::<f32>();
             d.belief.of(zone) + around > NEAR
         };
+        let at_door = table.get(newcomer).is_some_and(|d| d.phase == Phase::Approached);
+        let max_step = if at_door { STEP_AT_DOOR } else { u16::MAX };
         let candidates: Vec<Key> = self
             .state
             .families
             .candidates(fingerprint, seq, e.at)
+            .filter(|v| seq.wrapping_sub(v.seq) % 4096 <= max_step)
             .map(|v| Key { slot: v.slot, generation: v.generation })
             .filter(|k| {
                 *k != newcomer && table.get(*k).is_some_and(|d| d.phase != Phase::NotAVisitor && near(d))
