@@ -61,8 +61,11 @@ pub async fn serve(
     }
     stop_publishing.cancel();
     let publisher = publisher.await?;
-    store.close().await.map_err(AgentError::Close)?;
-    Ok(AgentReport { pipeline: done?, publisher })
+    let closed = store.close().await;
+    // What stopped the pipeline is the cause; a store that then does not close is its consequence.
+    let pipeline = done?;
+    closed.map_err(AgentError::Close)?;
+    Ok(AgentReport { pipeline, publisher })
 }
 
 /// Waits until the broker has everything.

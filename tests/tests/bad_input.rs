@@ -94,6 +94,9 @@ fn a_bad_command_line_or_configuration_exits_64_and_names_the_key() -> Result<()
     let two_faults = spoilt(&there, "two-faults.toml", |t| {
         t.replace("port = ", "port = 1234567 # ").replace("\"pseudonymous\"", "7")
     })?;
+    let two_speeds = spoilt(&there, "two-speeds.toml", |t| {
+        format!("{t}\n[[source]]\nkind = \"replay\"\npaths = [\"day.jsonl\"]\nspeed = 3.5\n")
+    })?;
     let no_syntax = spoilt(&there, "no-syntax.toml", |t| t.replacen('=', "==", 1))?;
     let other_site = spoilt(&there, "other-site.toml", |t| t.replace("site.toml", "bad-site.toml"))?;
     fs::write(
@@ -110,6 +113,7 @@ fn a_bad_command_line_or_configuration_exits_64_and_names_the_key() -> Result<()
         case("bad value", run(&bad_value), 64, &["bad-value.toml", "privacy.mode", "pseudonymous"]),
         case("unknown source", run(&bad_source), 64, &["bad-source.toml", "telepathy", "replay"]),
         case("two faults at once", run(&two_faults), 64, &["two-faults.toml", "mqtt.port", "privacy.mode"]),
+        case("sources at two speeds", run(&two_speeds), 64, &["source.speed", "3.5"]),
         case("no TOML", run(&no_syntax), 64, &["no-syntax.toml"]),
         case("binary junk as configuration", run(&junk), 64, &["junk.toml"]),
         case("broken site map", run(&other_site), 64, &["bad-site.toml", "F9-LIFT"]),

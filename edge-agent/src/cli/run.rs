@@ -58,6 +58,7 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let site = Arc::new(site);
     let cancel = agent::stop_signal()
         .map_err(|e| Failure::new(Exit::Unavailable, format!("cannot watch for signals: {e}")))?;
+    let pace = common_pace(&agent)?;
     let source = open_source(&agent, &site)?;
     let mqtt = mqtt_config(&agent.mqtt)?;
     let now = wall_clock();
@@ -68,13 +69,12 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let (store, recovered) = Store::open(&agent.store.dir, &options).map_err(|e| store_failure(&e))?;
     let session = recovered.session;
     let (health, health_seen) = watch::channel(Value::Null);
-    let SourceSettings::Replay(replay) = &agent.sources[0];
     let mut pipeline = Pipeline {
         input: Input::Source(source),
         privacy,
         room: EngineRoom::new(site.clone(), engine_config(&agent, &site, version)),
         store,
-        pace: Pace::new(replay.speed).unwrap_or(Pace::AsFastAsPossible),
+        pace,
         checkpoint: agent.store.checkpoint,
         health,
     };
@@ -106,6 +106,21 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
         "stopped"
     );
     Ok(if report.pipeline.bad_records > 0 { Exit::BadData } else { Exit::Ok })
+}
+
+/// All recordings are merged by time, so they have one clock.
+fn common_pace(agent: &AgentConfig) -> Result<Pace, Failure> {
+    let mut speeds = agent.sources.iter().map(|SourceSettings::Replay(replay)| replay.speed);
+    let first = speeds.next().unwrap_or(0.0);
+    if let Some(other) = speeds.find(|speed| *speed != first) {
+        return Err(Failure::new(
+            Exit::Config,
+            format!(
+                "source.speed: {first} and {other}; recordings are merged by time: give all the same speed"
+            ),
+        ));
+    }
+    Pace::new(first).ok_or_else(|| Failure::new(Exit::Config, format!("source.speed: {first} is no speed")))
 }
 
 fn open_source(agent: &AgentConfig, site: &Arc<Site>) -> Result<Source, Failure> {

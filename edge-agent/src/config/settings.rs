@@ -60,7 +60,7 @@ pub enum SourceSettings {
 /// `[[source]] kind = "replay"`
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplaySettings {
-    /// Recordings, played one after the other; at least one.
+    /// Recordings, merged by time; at least one.
     pub paths: Vec<PathBuf>,
     /// Times as fast as it happened; 0 = as fast as possible.
     pub speed: f64,
