@@ -7,6 +7,7 @@ pub mod agent;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod feeds;
 pub mod pipeline;
 pub mod privacy;
 pub mod publish;

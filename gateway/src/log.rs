@@ -25,7 +25,7 @@ use serde::de::{Deserializer, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufRead, Read};
-use visit_core::observation::{Currency, ReceiptKind};
+use visit_core::observation::{Currency, Marks, ReceiptKind, SaleRef};
 use visit_core::site::{SensorIx, TillIx};
 use visit_core::time::Timestamp;
 
@@ -213,8 +213,11 @@ impl Parser {
             amount_minor: raw.amount_minor,
             currency,
             member: own(&raw.member),
-            refers_to: own(&raw.refers_to),
+            refers_to: own(&raw.refers_to).map(|number| SaleRef { till: None, number, business_date: None }),
             business_date: None,
+            printed_at: None,
+            content: 0,
+            marks: Marks::default(),
         })
     }
 

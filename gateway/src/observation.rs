@@ -5,7 +5,7 @@
 //! that hides the address and no `Serialize`.
 
 use core::fmt;
-use visit_core::observation::{Currency, ReceiptKind};
+use visit_core::observation::{Currency, Marks, ReceiptKind, SaleRef};
 use visit_core::site::{SensorIx, TillIx};
 use visit_core::time::Timestamp;
 
@@ -63,6 +63,8 @@ pub enum Observation {
     Receipt(Receipt),
     /// A sensor began or ceased to hear.
     SensorHealth(visit_core::observation::SensorHealth),
+    /// A till or store says what it sold in a day.
+    DayTotals(visit_core::observation::DayTotals),
 }
 
 impl Observation {
@@ -72,6 +74,7 @@ impl Observation {
             Self::Sighting(s) => s.at,
             Self::Receipt(r) => r.at,
             Self::SensorHealth(h) => h.at,
+            Self::DayTotals(t) => t.at,
         }
     }
 }
@@ -138,10 +141,16 @@ pub struct Receipt {
     pub currency: Option<Currency>,
     /// Member number.
     pub member: Option<String>,
-    /// For a refund or void: the number of the sale it takes back.
-    pub refers_to: Option<String>,
+    /// For a refund or void: the sale it takes back.
+    pub refers_to: Option<SaleRef>,
     /// Business date as the till says it, days since 1970-01-01; `None`: the site's calendar decides.
     pub business_date: Option<i32>,
+    /// When the till says it was done, by its own clock.
+    pub printed_at: Option<Timestamp>,
+    /// Hash of what was sold and paid; see [`visit_core::observation::Receipt::content`].
+    pub content: u64,
+    /// What else is known of it.
+    pub marks: Marks,
 }
 
 /// Hides the member number.

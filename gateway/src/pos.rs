@@ -17,4 +17,6 @@ pub mod poslog;
 pub mod push;
 pub mod receipt;
 pub mod table;
+pub mod template;
+pub mod totals;
 pub mod when;

@@ -28,7 +28,7 @@ use crate::flow::Flow;
 use crate::identity::{Emissions, Families};
 use crate::observation::{Observation, Pseudonym};
 use crate::position::Locator;
-use crate::purchase::Purchases;
+use crate::purchase::{BookRecord, Purchases};
 use crate::site::{SensorIx, Site};
 use crate::time::{Span, Timestamp};
 use crate::visit::{self, Device};
@@ -54,6 +54,9 @@ pub enum Output {
         /// Pseudonym of the device; a later link of the same address replaces it.
         device: Pseudonym,
     },
+    /// What was taken in under this ticket ([`crate::observation::Receipt::ticket`]) is recorded, or was before: the
+    /// shell need not keep it any longer. Belongs to the same commit as the events before it.
+    Settled(u64),
 }
 
 /// A change of the visit ledger.
@@ -64,6 +67,10 @@ pub enum LedgerChange {
     Put(VisitRecord),
     /// The visit is over for good.
     Remove(VisitId),
+    /// A record of the book of receipts is now like this.
+    Keep(BookRecord),
+    /// The record of the book with this number is no longer needed.
+    Drop(u64),
 }
 
 /// What survives of a visit across a restart.

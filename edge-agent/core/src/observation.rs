@@ -16,6 +16,8 @@ pub enum Observation {
     Receipt(Receipt),
     /// A sensor began or ceased to hear.
     SensorHealth(SensorHealth),
+    /// A till or store says what it sold in a day.
+    DayTotals(DayTotals),
 }
 
 impl Observation {
@@ -25,6 +27,7 @@ impl Observation {
             Self::Sighting(s) => s.at,
             Self::Receipt(r) => r.at,
             Self::SensorHealth(h) => h.at,
+            Self::DayTotals(t) => t.at,
         }
     }
 }
@@ -109,10 +112,61 @@ pub struct Receipt {
     pub member: Option<MemberToken>,
     /// The member agreed to be linked (consented mode only).
     pub consented: bool,
-    /// For a refund or void: the number of the sale it takes back.
-    pub refers_to: Option<String>,
+    /// For a refund or void: the sale it takes back, as the till says.
+    pub refers_to: Option<SaleRef>,
     /// Business date of the till, days since 1970-01-01.
     pub business_date: i32,
+    /// When the till says it was done, by its own clock.
+    pub printed_at: Option<Timestamp>,
+    /// Hash of what was sold and paid: under one number, other content is a revision. 0 where it is not known.
+    pub content: u64,
+    /// What else is known of it.
+    pub marks: Marks,
+    /// Under which the shell keeps it until it is recorded; given back in [`crate::engine::Output::Settled`].
+    pub ticket: Option<u64>,
+}
+
+/// The sale that a refund or void takes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaleRef {
+    /// Its till; `None`: the till of the refund.
+    pub till: Option<TillIx>,
+    /// Its number as printed.
+    pub number: String,
+    /// Its business date, days since 1970-01-01, if the till says it.
+    pub business_date: Option<i32>,
+}
+
+/// Marks of a receipt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks {
+    /// It says of itself that it is a copy.
+    pub reprint: bool,
+    /// Something of it is missing: the line was cut off, or it was longer than is kept.
+    pub partial: bool,
+    /// Its amounts do not add up.
+    pub unbalanced: bool,
+}
+
+/// What a till or a store says it sold in a business day (a Z-report, 日结, or a `postdailysalessummary`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DayTotals {
+    /// When it was captured.
+    pub at: Timestamp,
+    /// The store, as in the site map.
+    pub store: String,
+    /// The till; `None`: all tills of the store.
+    pub till: Option<TillIx>,
+    /// Business date, days since 1970-01-01.
+    pub business_date: i32,
+    /// ISO 4217 code of the amount.
+    pub currency: Option<Currency>,
+    /// Receipts of that day: sales, refunds and voids together.
+    pub receipts: Option<u32>,
+    /// Sales less refunds and voids, minor units.
+    pub net_minor: Option<i64>,
+    /// As in [`Receipt::ticket`].
+    pub ticket: Option<u64>,
 }
 
 /// What a receipt says happened.

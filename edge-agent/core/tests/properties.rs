@@ -56,8 +56,12 @@ fn anything() -> impl Strategy<Value = Observation> {
                 currency: Currency::new("CNY"),
                 member: support::member(u128::from(number)),
                 consented,
-                refers_to: (kind != ReceiptKind::Sale).then(|| "1".into()),
+                refers_to: (kind != ReceiptKind::Sale).then(|| support::sale_ref("1")),
                 business_date: if day % 2 == 0 { 20_413 } else { day },
+                printed_at: None,
+                content: u64::from(number % 3),
+                marks: Default::default(),
+                ticket: None,
             })
         });
     let health = (0..SENSORS, any::<bool>())

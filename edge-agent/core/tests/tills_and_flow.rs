@@ -56,7 +56,7 @@ fn a_receipt_that_comes_again_is_recorded_once() {
 fn a_refund_takes_its_bag_back_once() {
     let refund = |s, number| Receipt {
         kind: ReceiptKind::Refund,
-        refers_to: Some("7".into()),
+        refers_to: Some(support::sale_ref("7")),
         ..sale(s, "S1", number)
     };
     let p =

@@ -174,7 +174,7 @@ impl Player {
         let at = observation.at();
         let addr = match &observation {
             Observation::Sighting(s) => Some(s.addr),
-            Observation::Receipt(_) | Observation::SensorHealth(_) => None,
+            Observation::Receipt(_) | Observation::SensorHealth(_) | Observation::DayTotals(_) => None,
         };
         // A refused observation is counted where it was refused.
         let Ok(kept) = self.privacy.observe(observation) else { return Ok(()) };
@@ -193,7 +193,7 @@ impl Player {
             match output {
                 Output::Event(event) => self.write(&event)?,
                 Output::Link { address, device } => self.devices.push((address, device)),
-                Output::Ledger(_) => {}
+                Output::Ledger(_) | Output::Settled(_) => {}
             }
         }
         Ok(())

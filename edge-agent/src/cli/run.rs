@@ -4,7 +4,8 @@ use super::exit::{Exit, Failure};
 use super::replay::open_failure;
 use crate::agent::{self, AgentError};
 use crate::config::{
-    self, AgentConfig, Config, LogFormat, LogSettings, MqttProtocol, MqttSettings, SourceSettings,
+    self, AgentConfig, Config, LogFormat, LogSettings, MqttProtocol, MqttSettings, ReplaySettings,
+    SourceSettings,
 };
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, PipelineError, wall_clock};
 use crate::privacy::{Privacy, PrivacyError};
@@ -110,7 +111,7 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
 
 /// All recordings are merged by time, so they have one clock.
 fn common_pace(agent: &AgentConfig) -> Result<Pace, Failure> {
-    let mut speeds = agent.sources.iter().map(|SourceSettings::Replay(replay)| replay.speed);
+    let mut speeds = replays(agent).map(|replay| replay.speed);
     let first = speeds.next().unwrap_or(0.0);
     if let Some(other) = speeds.find(|speed| *speed != first) {
         return Err(Failure::new(
@@ -123,9 +124,16 @@ fn common_pace(agent: &AgentConfig) -> Result<Pace, Failure> {
     Pace::new(first).ok_or_else(|| Failure::new(Exit::Config, format!("source.speed: {first} is no speed")))
 }
 
+fn replays(agent: &AgentConfig) -> impl Iterator<Item = &ReplaySettings> {
+    agent.sources.iter().filter_map(|source| match source {
+        SourceSettings::Replay(replay) => Some(replay),
+        SourceSettings::Feed(_) => None,
+    })
+}
+
 fn open_source(agent: &AgentConfig, site: &Arc<Site>) -> Result<Source, Failure> {
     let mut inputs = Vec::new();
-    for SourceSettings::Replay(replay) in &agent.sources {
+    for replay in replays(agent) {
         let sensor = replay.sensor.as_deref().and_then(|id| site.sensor_named(id));
         inputs.extend(replay.paths.iter().map(|path| ReplayInput { path: path.clone(), sensor, till: None }));
     }

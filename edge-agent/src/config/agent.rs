@@ -1,5 +1,6 @@
 //! Reads `agent.toml`.
 
+use super::feeds::ReceiptSettings;
 use super::reader::{Document, Located, Table};
 use super::settings::{
     AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,
@@ -78,6 +79,7 @@ impl Reader<'_> {
             mqtt: self.mqtt(root, &mut doubts),
             privacy: self.privacy(&root.table("privacy"), &store, &mut doubts),
             inference: inference(&root.table("inference")),
+            receipts: receipts(&root.table("receipts")),
             log: log(&root.table("log")),
             store,
             places: Default::default(),
@@ -303,6 +305,16 @@ fn log(t: &Table<'_>) -> LogSettings {
     };
     t.done();
     settings
+}
+
+fn receipts(t: &Table<'_>) -> ReceiptSettings {
+    t.done();
+    ReceiptSettings {
+        currency: None,
+        opening_hours: (600, 1320),
+        silent_after: Duration::from_secs(7_200),
+        tap_socket: None,
+    }
 }
 
 /// A whole number in `range`; `default` when it is absent.

@@ -8,10 +8,15 @@
 //! slip in it would otherwise be a setting silently left at its default.
 
 mod agent;
+mod feeds;
 mod reader;
 mod settings;
 mod site_map;
 
+pub use feeds::{
+    FeedSettings, FolderSettings, HttpSettings, MqttFeedSettings, Parity, PrinterSettings, ReceiptSettings,
+    SerialSettings,
+};
 pub use reader::Located;
 pub use settings::{
     AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,

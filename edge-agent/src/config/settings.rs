@@ -2,6 +2,7 @@
 //!
 //! Keys, units and defaults: `docs/configuration.md`.
 
+use super::feeds::{FeedSettings, ReceiptSettings};
 use super::reader::{Located, Places};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub struct AgentConfig {
     pub store: StoreSettings,
     /// What it hears; at least one.
     pub sources: Vec<SourceSettings>,
+    /// What all receipt feeds have in common.
+    pub receipts: ReceiptSettings,
     /// The broker.
     pub mqtt: MqttSettings,
     /// Keys and modes.
@@ -55,6 +58,8 @@ pub struct StoreSettings {
 pub enum SourceSettings {
     /// Recordings played back.
     Replay(ReplaySettings),
+    /// Receipts.
+    Feed(FeedSettings),
 }
 
 /// `[[source]] kind = "replay"`
@@ -194,7 +199,7 @@ impl AgentConfig {
             }
         }
         for (i, source) in self.sources.iter().enumerate() {
-            let SourceSettings::Replay(replay) = source;
+            let SourceSettings::Replay(replay) = source else { continue };
             if let Some(id) = replay.sensor.as_ref().filter(|id| site.sensor_named(id).is_none()) {
                 let near = closest(id, site.sensors.iter().map(|s| s.id.as_str()));
                 problems.push(self.unknown(&format!("source[{i}].sensor"), "sensor", id, near));

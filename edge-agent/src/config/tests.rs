@@ -128,7 +128,7 @@ fn the_smallest_configuration_gets_the_documented_defaults() {
     assert_eq!((a.inference.max_devices, a.inference.dwell_threshold.as_secs()), (32_768, 180));
     assert_eq!((a.inference.staff_presence.as_secs(), a.inference.reorder.as_millis()), (4 * 3600, 1000));
     assert_eq!((a.store.checkpoint.as_secs(), a.log.level), (300, tracing::Level::INFO));
-    let SourceSettings::Replay(replay) = &a.sources[0];
+    let SourceSettings::Replay(replay) = &a.sources[0] else { panic!("no replay") };
     assert_eq!((replay.speed, &*replay.paths), (1.0, &["/etc/edge-agent/day.jsonl.gz".into()][..]));
 }
 
@@ -244,7 +244,7 @@ fn numbers_may_be_written_in_every_way_toml_knows() {
     ));
     let a = a.unwrap().value;
     assert_eq!((a.store.max_bytes, a.inference.max_devices), (1 << 30, 65_536));
-    let SourceSettings::Replay(replay) = &a.sources[0];
+    let SourceSettings::Replay(replay) = &a.sources[0] else { panic!("no replay") };
     assert_eq!(replay.speed, 2.0);
     for speed in ["nan", "inf", "-0.1", "1e400"] {
         assert_eq!(agent_errors(&format!("{AGENT}speed = {speed}")).len(), 1, "{speed}");

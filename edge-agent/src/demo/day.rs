@@ -31,7 +31,7 @@ use phone::Sent;
 use rng::Rng;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use visit_core::observation::{Currency, ReceiptKind};
+use visit_core::observation::{Currency, ReceiptKind, SaleRef};
 use visit_core::site::{SensorIx, TillIx};
 use visit_core::time::{Span, Timestamp};
 
@@ -310,8 +310,11 @@ impl Day {
             amount_minor: Some(bill.amount_minor),
             currency: Currency::new("CNY"),
             member: bill.member.clone(),
-            refers_to: refers_to.clone(),
+            refers_to: refers_to.clone().map(|number| SaleRef { till: None, number, business_date: None }),
             business_date: None,
+            printed_at: None,
+            content: 0,
+            marks: Default::default(),
         };
         let fact = match (heard, refers_to) {
             (true, Some(refers_to)) => Fact::Refunded { till: bill.till, refers_to },

@@ -141,7 +141,7 @@ impl EngineRoom {
             match output {
                 Output::Event(event) => self.events.push(event),
                 Output::Ledger(change) => self.ledger.push(change),
-                Output::Link { .. } => {}
+                Output::Link { .. } | Output::Settled(_) => {}
             }
         }
     }

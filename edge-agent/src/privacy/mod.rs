@@ -37,7 +37,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use visit_core::event::PrivacyMode;
-use visit_core::observation::{Heard, MemberToken, Observation, Pseudonym, Receipt, Sighting};
+use visit_core::observation::{
+    DayTotals, Heard, MemberToken, Observation, Pseudonym, Receipt, SaleRef, Sighting,
+};
 use visit_core::site::Site;
 use visit_core::time::{Span, Timestamp};
 use zeroize::Zeroizing;
@@ -139,6 +141,14 @@ impl Privacy {
                 Ok(Observation::SensorHealth(h))
             }
             raw::Observation::SensorHealth(_) => Err(Dropped::Unknown),
+            raw::Observation::DayTotals(t)
+                if t.till.is_some_and(|till| usize::from(till.0) >= self.tills) =>
+            {
+                Err(Dropped::Unknown)
+            }
+            raw::Observation::DayTotals(t) => {
+                Ok(Observation::DayTotals(DayTotals { store: digits::truncate_cards(&t.store), ..t }))
+            }
         };
         if let Err(reason) = kept {
             self.dropped[reason as usize] += 1;
@@ -280,19 +290,22 @@ impl Privacy {
             }
             PrivacyMode::Count | PrivacyMode::Pseudonymous => None,
         };
-        let number_of = |text: Option<String>| text.map(|t| self.receipt_number(&t));
         Ok(Receipt {
             at: r.at,
             till: r.till,
             store: digits::truncate_cards(&r.store),
-            number: number_of(r.number),
+            number: r.number.map(|number| self.receipt_number(&number)),
             kind: r.kind,
             amount_minor: r.amount_minor,
             currency: r.currency,
             member,
             consented: member.is_some(),
-            refers_to: number_of(r.refers_to),
+            refers_to: r.refers_to.map(|sale| SaleRef { number: self.receipt_number(&sale.number), ..sale }),
             business_date: r.business_date.unwrap_or_else(|| self.calendar.day(r.at)),
+            printed_at: r.printed_at,
+            content: r.content,
+            marks: r.marks,
+            ticket: None,
         })
     }
 

@@ -63,6 +63,9 @@ fn receipt() -> raw::Receipt {
         member: Some(" 13800000500 ".into()),
         refers_to: None,
         business_date: None,
+        printed_at: None,
+        content: 0,
+        marks: Default::default(),
     }
 }
 
@@ -270,9 +273,10 @@ fn long_numbers_that_pass_for_cards_stay_different_and_their_refunds_find_them()
     let mut p = Privacy::for_replay(&site()).unwrap();
     // Both pass Luhn and end alike.
     let sale = |p: &mut Privacy, number: &str| {
-        let r = raw::Receipt { number: Some(number.into()), refers_to: Some(number.into()), ..receipt() };
+        let sale = SaleRef { till: None, number: number.into(), business_date: None };
+        let r = raw::Receipt { number: Some(number.into()), refers_to: Some(sale), ..receipt() };
         let r = sold(p, r);
-        (r.number.unwrap(), r.refers_to.unwrap())
+        (r.number.unwrap(), r.refers_to.unwrap().number)
     };
     let (a, a_refund) = sale(&mut p, "4111111111111111");
     let (b, _) = sale(&mut p, "4222222222261111");

@@ -94,7 +94,7 @@ impl Kind {
     pub(super) fn of(event: &Event) -> Self {
         match event.body {
             Body::Visit(_) => Self::Visit,
-            Body::Receipt(_) => Self::Receipt,
+            Body::Receipt(_) | Body::Reconciled(_) => Self::Receipt,
             Body::Flow(_) => Self::Flow,
         }
     }

@@ -98,6 +98,13 @@ fn samples() -> Vec<Event> {
             none: Confidence::new(0.05),
         },
         retracts: Some(EventId(0x4444)),
+        revision: 1,
+        replaces: Some(EventId(0x5555)),
+        takes_back: Some(EventId(0x6666)),
+        key: ReceiptKeyBasis::Number,
+        printed_at: Some(Timestamp::from_micros(7)),
+        partial: true,
+        unbalanced: false,
     });
     let flow = Body::Flow(FlowInterval {
         scope: FlowScope::Zone,

@@ -321,6 +321,8 @@ impl State {
             let visit = match &change {
                 LedgerChange::Put(record) => record.visit,
                 LedgerChange::Remove(visit) => *visit,
+                // The store keeps no book yet.
+                LedgerChange::Keep(_) | LedgerChange::Drop(_) => continue,
             };
             let key = Key::Ledger(visit).bytes();
             let was = match present.get(&visit) {
@@ -339,7 +341,7 @@ impl State {
                         was
                     }
                 },
-                LedgerChange::Remove(_) => {
+                LedgerChange::Remove(_) | LedgerChange::Keep(_) | LedgerChange::Drop(_) => {
                     changes.remove(key);
                     false
                 }

@@ -233,7 +233,7 @@ fn receipts_add_up() {
                     );
                 }
                 ReceiptKind::Refund => {
-                    let sale = sales.get(r.refers_to.as_deref().unwrap());
+                    let sale = sales.get(r.refers_to.as_ref().unwrap().number.as_str());
                     assert_eq!(sale, Some(&(till.id.clone(), amount)), "a refund takes back an earlier sale");
                 }
                 ReceiptKind::Void => panic!("no till voids here"),

@@ -9,7 +9,7 @@ use super::money::Decimal;
 use crate::names::Names;
 use crate::observation;
 use core::fmt;
-use visit_core::observation::{Currency, ReceiptKind};
+use visit_core::observation::{Currency, Marks, ReceiptKind, SaleRef};
 use visit_core::site::TillIx;
 use visit_core::time::Timestamp;
 
@@ -308,11 +308,18 @@ impl Receipt {
             amount_minor: self.total,
             currency: self.currency,
             member: self.member.as_ref().map(|m| m.reveal().to_owned()),
-            refers_to: self
-                .refers_to
-                .as_ref()
-                .and_then(|link| link.number.as_ref().map(|number| printed(link.till.as_ref(), number))),
+            refers_to: self.refers_to.as_ref().and_then(|link| {
+                let number = printed(link.till.as_ref(), link.number.as_ref()?);
+                Some(SaleRef { till: None, number, business_date: link.business_date })
+            }),
             business_date: self.business_date,
+            printed_at: self.end.or(self.begin),
+            content: 0,
+            marks: Marks {
+                reprint: self.flags.reprint,
+                partial: self.flags.cut,
+                unbalanced: self.flags.unbalanced,
+            },
         })
     }
 }

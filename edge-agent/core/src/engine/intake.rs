@@ -115,6 +115,9 @@ impl Engine {
             Observation::Sighting(s) => usize::from(s.sensor.0) < self.site.sensors.len(),
             Observation::SensorHealth(h) => usize::from(h.sensor.0) < self.site.sensors.len(),
             Observation::Receipt(r) => usize::from(r.till.0) < self.site.tills.len(),
+            Observation::DayTotals(t) => {
+                t.till.is_none_or(|till| usize::from(till.0) < self.site.tills.len())
+            }
         }
     }
 }

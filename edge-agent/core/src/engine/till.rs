@@ -3,8 +3,8 @@
 use super::desk::desk;
 use super::{Desk, Engine};
 use crate::event::{
-    Attribution, BagCarried, Confidence, EventId, LinkEvidence, Linked, PrivacyMode, ReceiptRecorded,
-    ReceiptRef, VisitFact,
+    Attribution, BagCarried, Confidence, EventId, LinkEvidence, Linked, PrivacyMode, ReceiptKeyBasis,
+    ReceiptRecorded, ReceiptRef, VisitFact,
 };
 use crate::observation::{Receipt, ReceiptKind};
 use crate::purchase::{ATTRIBUTED, Posterior, posterior};
@@ -114,5 +114,15 @@ fn recorded(
             none: Confidence::new(p.none),
         },
         retracts,
+        revision: 0,
+        replaces: None,
+        takes_back: None,
+        key: match receipt.number {
+            Some(_) => ReceiptKeyBasis::Number,
+            None => ReceiptKeyBasis::Content,
+        },
+        printed_at: receipt.printed_at,
+        partial: receipt.marks.partial,
+        unbalanced: receipt.marks.unbalanced,
     }
 }

@@ -83,6 +83,8 @@ impl Engine {
                 }
                 self.locator.set_sensor(sensor, up);
             }
+            // Compared with what was recorded once there is a book.
+            Observation::DayTotals(t) => self.out.extend(t.ticket.map(Output::Settled)),
             Observation::Receipt(r) => {
                 self.state.counts.receipts += 1;
                 let at = r.at;

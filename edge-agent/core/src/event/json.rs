@@ -51,6 +51,14 @@ impl CloudEvent<'_> {
 /// 9999-12-31, days since 1970-01-01.
 const LAST_DAY: i32 = 2_932_896;
 
+/// `YYYY-MM-DD`. A till may claim any day; RFC 3339 has four digits for the year.
+fn date(day: i32) -> String {
+    let day = i64::from(day.clamp(0, LAST_DAY));
+    let mut text = Timestamp::from_micros(day * 86_400_000_000).to_string();
+    text.truncate(10);
+    text
+}
+
 /// `/mall/{site}` as a URI reference: what RFC 3986 §2.3 does not call unreserved is percent-encoded.
 fn source(site: &str) -> String {
     let mut uri = String::from("/mall/");
@@ -82,6 +90,10 @@ impl Serialize for CloudEvent<'_> {
             Body::Receipt(r) => {
                 map.serialize_field("subject", &r.till)?;
                 map.serialize_field("data", &self.receipt_data(r))?;
+            }
+            Body::Reconciled(r) => {
+                map.serialize_field("subject", r.till.as_ref().unwrap_or(&r.store))?;
+                map.serialize_field("data", &self.reconciled_data(r))?;
             }
             Body::Flow(f) => {
                 map.serialize_field("subject", &f.place)?;
@@ -164,6 +176,50 @@ pub(super) struct ReceiptData {
     attribution: Attribution,
     /// Id of the `visit.bag_carried` this refund takes back.
     retracts: Option<String>,
+    /// 0 for the first record of a receipt; each record of the same receipt with other content adds one.
+    revision: u32,
+    /// Id of the `receipt.recorded` that this revision replaces.
+    replaces: Option<String>,
+    /// For a refund or void: id of the first `receipt.recorded` of the sale it takes back, if that is known.
+    takes_back: Option<String>,
+    /// What makes it one receipt and not another.
+    key: ReceiptKeyBasis,
+    /// When the till says it was done, by its own clock.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::DateTime>"))]
+    printed_at: Option<Timestamp>,
+    /// Something of it is missing: the line was cut off, or it was longer than is kept.
+    partial: bool,
+    /// Its amounts do not add up.
+    unbalanced: bool,
+    #[serde(flatten)]
+    provenance: Provenance,
+}
+
+/// `data` of `receipt.reconciled`.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct ReconciledData {
+    /// The store.
+    store: String,
+    /// The till; null: all tills of the store.
+    till: Option<String>,
+    /// Business date, `YYYY-MM-DD`.
+    #[cfg_attr(feature = "schema", schemars(extend("format" = "date")))]
+    business_date: String,
+    /// 1 for the first comparison of this day; each later one (receipts came late, totals were corrected) adds one.
+    seq: u32,
+    /// ISO 4217 code of the amounts.
+    currency: Option<String>,
+    /// What was declared.
+    declared: DeclaredTotals,
+    /// What was recorded.
+    recorded: RecordedTotals,
+    /// Receipts declared and not recorded; negative where more were recorded. Null where no number was declared.
+    missing: Option<i64>,
+    /// Declared net less recorded net, minor units. Null where no amount was declared.
+    difference_minor: Option<i64>,
+    /// Everything that was declared agrees.
+    complete: bool,
     #[serde(flatten)]
     provenance: Provenance,
 }
@@ -259,9 +315,6 @@ impl CloudEvent<'_> {
     }
 
     fn receipt_data(&self, r: &ReceiptRecorded) -> ReceiptData {
-        // A till may claim any day; RFC 3339 has four digits for the year.
-        let day = i64::from(r.business_date.clamp(0, LAST_DAY));
-        let date = Timestamp::from_micros(day * 86_400_000_000).to_string();
         ReceiptData {
             store: r.store.clone(),
             till: r.till.clone(),
@@ -270,11 +323,34 @@ impl CloudEvent<'_> {
             kind: r.kind,
             amount_minor: r.amount_minor,
             currency: r.currency.clone(),
-            business_date: date[..10].to_owned(),
+            business_date: date(r.business_date),
             member: r.member.map(|m| m.to_string()),
             unreadable: r.unreadable,
             attribution: r.attribution.clone(),
             retracts: r.retracts.map(|id| id.to_string()),
+            revision: r.revision,
+            replaces: r.replaces.map(|id| id.to_string()),
+            takes_back: r.takes_back.map(|id| id.to_string()),
+            key: r.key,
+            printed_at: r.printed_at,
+            partial: r.partial,
+            unbalanced: r.unbalanced,
+            provenance: self.provenance(),
+        }
+    }
+
+    fn reconciled_data(&self, r: &ReceiptsReconciled) -> ReconciledData {
+        ReconciledData {
+            store: r.store.clone(),
+            till: r.till.clone(),
+            business_date: date(r.business_date),
+            seq: r.seq,
+            currency: r.currency.clone(),
+            declared: r.declared,
+            recorded: r.recorded,
+            missing: r.missing,
+            difference_minor: r.difference_minor,
+            complete: r.complete,
             provenance: self.provenance(),
         }
     }
@@ -311,37 +387,8 @@ mod tests {
             (i32::MAX, "9999-12-31"),
             (i32::MIN, "1970-01-01"),
         ] {
-            let event = Event {
-                id: EventId(1),
-                site: "朝阳 1".into(),
-                time: Timestamp::from_micros(0),
-                detected_at: Timestamp::from_micros(0),
-                privacy_mode: PrivacyMode::Pseudonymous,
-                config_version: 1,
-                body: Body::Receipt(ReceiptRecorded {
-                    store: "s".into(),
-                    till: "t".into(),
-                    zone: "z".into(),
-                    number: None,
-                    kind: ReceiptKind::Sale,
-                    amount_minor: None,
-                    currency: None,
-                    business_date: day,
-                    member: None,
-                    unreadable: false,
-                    attribution: Attribution {
-                        visit_id: None,
-                        confidence: Confidence::new(1.0),
-                        candidates: 0,
-                        none: Confidence::new(1.0),
-                    },
-                    retracts: None,
-                }),
-            };
-            let text = CloudEvent { event: &event, extra: &Extra::default() }.to_json();
-            let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-            assert_eq!(json["data"]["business_date"], date);
-            assert_eq!(json["source"], "/mall/%E6%9C%9D%E9%98%B3%201");
+            assert_eq!(super::date(day), date);
         }
+        assert_eq!(source("朝阳 1"), "/mall/%E6%9C%9D%E9%98%B3%201");
     }
 }

@@ -104,6 +104,7 @@ pub fn all() -> Vec<Event> {
         .collect();
     let bag_carried = events[6].id;
     events.push(receipt(visit, bag_carried));
+    events.push(reconciled());
     events.push(flow());
     events
 }
@@ -127,8 +128,32 @@ fn receipt(visit: VisitId, bag_carried: EventId) -> Event {
             none: Confidence::new(0.04),
         },
         retracts: Some(bag_carried),
+        revision: 0,
+        replaces: None,
+        takes_back: Some(EventId::of(SITE, b"till-F2-Z03", "receipt.recorded", 56)),
+        key: ReceiptKeyBasis::Number,
+        printed_at: Some(at("2025-11-21T11:04:12.000Z")),
+        partial: false,
+        unbalanced: false,
     });
     event(EventId::of(SITE, b"till-F2-Z03", "receipt.recorded", 57), "2025-11-21T11:05:00.000Z", body)
+}
+
+fn reconciled() -> Event {
+    let body = Body::Reconciled(ReceiptsReconciled {
+        store: "nike-f2".into(),
+        till: Some("till-F2-Z03".into()),
+        business_date: 20_413,
+        seq: 1,
+        currency: Some("CNY".into()),
+        declared: DeclaredTotals { receipts: Some(87), net_minor: Some(4_218_600) },
+        recorded: RecordedTotals { sales: 83, refunds: 2, voids: 1, unreadable: 1, net_minor: 4_205_700 },
+        missing: Some(0),
+        difference_minor: Some(12_900),
+        complete: false,
+    });
+    let id = EventId::of(SITE, b"till-F2-Z03/20413", "receipt.reconciled", 1);
+    event(id, "2025-11-21T14:05:00.000Z", body)
 }
 
 fn flow() -> Event {

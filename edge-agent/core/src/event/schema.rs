@@ -1,6 +1,6 @@
 //! JSON Schemas of the published events, generated from the types that are serialised.
 
-use super::json::{FlowData, ReceiptData, VisitData};
+use super::json::{FlowData, ReceiptData, ReconciledData, VisitData};
 use super::*;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -50,6 +50,7 @@ pub fn all() -> Vec<EventSchema> {
         of::<VisitData<Merged>>("mall.visit.merged", "visit/merged", "合并 merged"),
         of::<VisitData<Linked>>("mall.visit.linked", "visit/linked", "识别 linked to a member"),
         of::<ReceiptData>("mall.receipt.recorded", "receipt/recorded", "小票回传 receipt recorded"),
+        of::<ReconciledData>("mall.receipt.reconciled", "receipt/reconciled", "对账 receipts reconciled"),
         of::<FlowData>("mall.flow.interval", "flow/{scope}/{id}", "客流 flow interval"),
     ]
 }

@@ -4,9 +4,9 @@
 //! were in the till's zone within [`BEFORE`] before and [`AFTER`] after it; the posterior has a place for "nobody
 //! we heard". Weights are simple and fixed; calibration against truth is a matter of its own.
 
-use crate::event::EventId;
-use crate::observation::Receipt;
-use crate::site::ZoneIx;
+use crate::event::{DeclaredTotals, EventId, RecordedTotals, VisitId};
+use crate::observation::{Receipt, ReceiptKind};
+use crate::site::{TillIx, ZoneIx};
 use crate::time::{Span, Timestamp};
 use crate::visit::{Device, Stay};
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,64 @@ struct Decided {
     till: u16,
     number: Option<String>,
     bag: Option<EventId>,
+}
+
+/// What survives a restart of the receipts that were recorded: one record of the book.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BookRecord {
+    /// Under which it is kept. Only increases; the same number again replaces the record.
+    pub number: u64,
+    /// What is kept.
+    pub entry: BookEntry,
+}
+
+/// What a record of the book is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum BookEntry {
+    /// A receipt.
+    Receipt(ReceiptEntry),
+    /// The receipts of a till in a business day, added up.
+    Totals(TotalsEntry),
+}
+
+/// A receipt that was recorded, as far as reprints, revisions and refunds need it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReceiptEntry {
+    /// Id of its first `receipt.recorded`.
+    pub id: EventId,
+    /// The till.
+    pub till: TillIx,
+    /// Business date, days since 1970-01-01.
+    pub business_date: i32,
+    /// Sale, refund or void.
+    pub kind: ReceiptKind,
+    /// Hash of its number: for refunds that do not say the date. `None` without a number.
+    pub number: Option<u64>,
+    /// What was sold and paid; see [`Receipt::content`].
+    pub content: u64,
+    /// Total of the last revision, minor units.
+    pub amount_minor: Option<i64>,
+    /// Revisions so far.
+    pub revision: u32,
+    /// The `bag_carried` it made and nobody took back.
+    pub bag: Option<EventId>,
+    /// The visit it was attributed to.
+    pub visit: Option<VisitId>,
+}
+
+/// The receipts of one till in one business day, added up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TotalsEntry {
+    /// The till.
+    pub till: TillIx,
+    /// Business date, days since 1970-01-01.
+    pub business_date: i32,
+    /// What was recorded.
+    pub recorded: RecordedTotals,
+    /// What the till or its store said.
+    pub declared: Option<DeclaredTotals>,
+    /// Times this was published.
+    pub said: u32,
 }
 
 /// Who may have bought.
@@ -89,9 +147,10 @@ impl Purchases {
 
     /// The `bag_carried` that a refund or void takes back, once.
     pub fn take_back(&mut self, refund: &Receipt) -> Option<EventId> {
-        let sale = refund.refers_to.as_ref().or(refund.number.as_ref())?;
-        let same =
-            |d: &&mut Decided| d.till == refund.till.0 && d.number.as_ref() == Some(sale) && d.bag.is_some();
+        let sale = refund.refers_to.as_ref().map(|r| r.number.as_str()).or(refund.number.as_deref())?;
+        let same = |d: &&mut Decided| {
+            d.till == refund.till.0 && d.number.as_deref() == Some(sale) && d.bag.is_some()
+        };
         self.decided.iter_mut().rev().find(same)?.bag.take()
     }
 }

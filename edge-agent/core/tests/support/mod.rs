@@ -106,7 +106,16 @@ pub fn sale(s: i64, shop: &str, number: &str) -> Receipt {
         consented: false,
         refers_to: None,
         business_date: 20_413,
+        printed_at: None,
+        content: 0,
+        marks: Default::default(),
+        ticket: None,
     }
+}
+
+/// The sale with this number of the same till.
+pub fn sale_ref(number: &str) -> visit_core::observation::SaleRef {
+    visit_core::observation::SaleRef { till: None, number: number.into(), business_date: None }
 }
 
 pub fn member(token: u128) -> Option<MemberToken> {

@@ -42,7 +42,7 @@ pub(super) fn examine(agent: &AgentConfig, site: Option<&Site>, offline: bool, r
 
 fn inputs(agent: &AgentConfig, report: &mut Report) {
     for (i, source) in agent.sources.iter().enumerate() {
-        let SourceSettings::Replay(replay) = source;
+        let SourceSettings::Replay(replay) = source else { continue };
         for path in &replay.paths {
             let shown = path.display();
             match File::open(path).and_then(|f| f.metadata()) {

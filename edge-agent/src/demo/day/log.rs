@@ -9,7 +9,7 @@ use visit_core::time::Timestamp;
 /// An observation as one line of an observation log, without line end; reading it gives the observation back,
 /// but for the fingerprint.
 ///
-/// `None` for what the log has no form for: the state of a sensor, and sensors and tills that `plan` does not
+/// `None` for what the log has no form for: the state of a sensor, totals of a day, and sensors and tills that `plan` does not
 /// have. Carries the raw address: for invented phones only.
 ///
 /// A fingerprint is written as 16 hexadecimal digits, which a log takes for the name of a model: read back it is
@@ -18,7 +18,7 @@ pub fn to_log_line(observation: &Observation, plan: &Plan) -> Option<String> {
     match observation {
         Observation::Sighting(s) => sighting(s, plan),
         Observation::Receipt(r) => receipt(r, plan),
-        Observation::SensorHealth(_) => None,
+        Observation::SensorHealth(_) | Observation::DayTotals(_) => None,
     }
 }
 
@@ -96,7 +96,7 @@ fn receipt(r: &Receipt, plan: &Plan) -> Option<String> {
         amount_minor: r.amount_minor,
         currency: r.currency.as_ref().map(Currency::as_str),
         member: r.member.as_deref(),
-        refers_to: r.refers_to.as_deref(),
+        refers_to: r.refers_to.as_ref().map(|sale| sale.number.as_str()),
     };
     serde_json::to_string(&line).ok()
 }

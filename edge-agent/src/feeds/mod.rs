@@ -1,0 +1,92 @@
+//! Receipt feeds: what tills print, push and drop, on its way to the pipeline.
+//!
+//! A feed hands what it received to the [`Intake`] and waits: when [`Intake::deliver`] returns, it is durable, and the
+//! feed may acknowledge (answer 2xx, send PUBACK, move the file). If we die before that, the sender tries again, and
+//! the engine recognises the copy. What a feed is doing it tells the [`Board`].
+//!
+//! Raw texts live in memory between a feed and `privacy`; nothing here writes or logs one.
+
+mod board;
+
+pub use board::{Board, FeedState, Reporter};
+
+use gateway::pos::receipt::{NotObserved, Receipt};
+use gateway::pos::totals::DayTotals;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use visit_core::site::TillIx;
+use visit_core::time::Timestamp;
+
+/// What a feed received, one of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Paper {
+    /// A receipt.
+    Receipt(Box<Receipt>),
+    /// What was sold in a day.
+    Totals(DayTotals),
+}
+
+/// One paper with how it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arrival {
+    /// What.
+    pub paper: Paper,
+    /// The till that the feed belongs to, or that stands for tills the site map does not have.
+    pub till: Option<TillIx>,
+    /// When it reached the gateway, by our clock.
+    pub captured: Timestamp,
+    /// It was printed at that moment: no queue and no sender that tries again was in between.
+    pub prompt: bool,
+}
+
+/// What became of an arrival: it is durable, or it is nothing to record.
+pub type Verdict = Result<(), NotObserved>;
+
+/// Papers of one feed on their way, with where to tell what became of them.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The feed's name on the board.
+    pub feed: Arc<str>,
+    /// The papers, at most [`MAX_DELIVERY`].
+    pub arrivals: Vec<Arrival>,
+    /// One verdict for each, once all are durable. Dropped when we are stopping: nothing is durable then.
+    pub done: oneshot::Sender<Vec<Verdict>>,
+}
+
+/// Papers in one delivery, at most.
+pub const MAX_DELIVERY: usize = 256;
+/// Deliveries that wait for the pipeline; beyond, feeds wait.
+const WAITING: usize = 256;
+
+/// The agent is stopping and has not kept what was delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the agent is stopping; nothing was kept")]
+pub struct Stopping;
+
+/// Where feeds deliver.
+#[derive(Clone, Debug)]
+pub struct Intake(mpsc::Sender<Delivery>);
+
+impl Intake {
+    /// An intake and the pipeline's end of it.
+    pub fn new() -> (Self, mpsc::Receiver<Delivery>) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        (Self(sender), receiver)
+    }
+
+    /// Delivers papers, any number; one verdict for each when all are durable. Waits as long as the disk is full.
+    pub async fn deliver(&self, feed: &Arc<str>, arrivals: Vec<Arrival>) -> Result<Vec<Verdict>, Stopping> {
+        let mut verdicts = Vec::with_capacity(arrivals.len());
+        let mut arrivals = arrivals.into_iter();
+        loop {
+            let some: Vec<Arrival> = arrivals.by_ref().take(MAX_DELIVERY).collect();
+            if some.is_empty() {
+                return Ok(verdicts);
+            }
+            let (done, verdict) = oneshot::channel();
+            let delivery = Delivery { feed: Arc::clone(feed), arrivals: some, done };
+            self.0.send(delivery).await.map_err(|_| Stopping)?;
+            verdicts.extend(verdict.await.map_err(|_| Stopping)?);
+        }
+    }
+}
