@@ -74,6 +74,7 @@ fn moved(mut o: Observation, to: Timestamp) -> Observation {
         Observation::Sighting(s) => s.at = to,
         Observation::Receipt(r) => r.at = to,
         Observation::SensorHealth(h) => h.at = to,
+        Observation::DayTotals(t) => t.at = to,
     }
     o
 }
@@ -182,6 +183,7 @@ fn holds(out: &[Output]) -> Result<(), TestCaseError> {
                 }
             }
             Body::Receipt(r) => r.retracts.map(|id| id.to_string()),
+            Body::Reconciled(_) => None,
             Body::Flow(f) => {
                 prop_assert!(f.from < f.until);
                 None
