@@ -1,6 +1,6 @@
 //! Reads `agent.toml`.
 
-use super::feeds::ReceiptSettings;
+use super::feeds::{self, FeedKind};
 use super::reader::{Document, Located, Table};
 use super::settings::{
     AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,
@@ -29,7 +29,7 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Read {
     };
     let (mut agent, doubts) = Reader { folder }.agent(&document.root());
     let (places, errors, _) = document.finish();
-    let warnings = doubts.into_iter().map(|(path, message)| places.at(path, message)).collect();
+    let warnings = doubts.into_iter().map(|(path, message)| places.at(&path, message)).collect();
     agent.places = places;
     Read { agent: Some(agent), errors, warnings }
 }
@@ -46,19 +46,23 @@ pub(super) fn parse(file: &str, text: &str, folder: &Path) -> Result<Loaded<Agen
 
 /// Every key the reader asks for, such as `mqtt.tls.ca`.
 pub(super) fn keys() -> BTreeSet<String> {
-    let text = "mqtt.tls = {}\nsource = [{ kind = \"replay\" }]\ninference.tags = [{}]";
+    let sources: Vec<_> =
+        SOURCE_KINDS.iter().map(|(kind, _)| format!("{{ kind = {kind:?}, tls = {{}} }}")).collect();
+    let sources = sources.join(", ");
+    let text = format!("mqtt.tls = {{}}\nsource = [{sources}]\ninference.tags = [{{}}]");
     let document =
-        Document::parse("", text).unwrap_or_else(|errors| unreachable!("a constant that parses: {errors:?}"));
+        Document::parse("", &text).unwrap_or_else(|errors| unreachable!("a constant that parses: {errors:?}"));
     Reader { folder: Path::new("") }.agent(&document.root());
     document.finish().2
 }
 
-struct Reader<'a> {
+/// Reads the tables; paths in them start at `folder`.
+pub(super) struct Reader<'a> {
     folder: &'a Path,
 }
 
 /// A key and what to think about.
-type Doubt = (&'static str, String);
+type Doubt = (String, String);
 
 impl Reader<'_> {
     fn agent(&self, root: &Table<'_>) -> (AgentConfig, Vec<Doubt>) {
@@ -79,16 +83,17 @@ impl Reader<'_> {
             mqtt: self.mqtt(root, &mut doubts),
             privacy: self.privacy(&root.table("privacy"), &store, &mut doubts),
             inference: inference(&root.table("inference")),
-            receipts: receipts(&root.table("receipts")),
+            receipts: feeds::receipts(self, &root.table("receipts")),
             log: log(&root.table("log")),
             store,
             places: Default::default(),
         };
         root.done();
+        feeds::check(root, &agent, &mut doubts);
         (agent, doubts)
     }
 
-    fn path(&self, t: &Table<'_>, key: &'static str, example: &str) -> Option<PathBuf> {
+    pub(super) fn path(&self, t: &Table<'_>, key: &'static str, example: &str) -> Option<PathBuf> {
         let text = t.string(key, example)?;
         if text.is_empty() || text.contains('\0') {
             t.problem(key, format!("{text:?} is no path; write {key} = {example}"));
@@ -120,7 +125,9 @@ impl Reader<'_> {
     fn source(&self, t: &Table<'_>) -> Option<SourceSettings> {
         t.present_or_missing("kind", "\"replay\"");
         // Of an unknown kind the other keys mean nothing.
-        t.one_of("kind", &[("replay", ())])?;
+        if let Some(kind) = t.one_of("kind", SOURCE_KINDS)? {
+            return Some(SourceSettings::Feed(feeds::feed(self, t, kind)));
+        }
         t.present_or_missing("paths", "[\"day.jsonl.gz\"]");
         let paths = t.strings("paths", "[\"day.jsonl.gz\"]").unwrap_or_default();
         if t.has("paths") && paths.iter().all(String::is_empty) {
@@ -165,7 +172,7 @@ impl Reader<'_> {
         }
         if password_file.is_some() && tls.is_none() {
             doubts
-                .push(("mqtt.password_file", "without [mqtt.tls] the password travels in the clear".into()));
+                .push(("mqtt.password_file".into(), "without [mqtt.tls] the password travels in the clear".into()));
         }
         let default_port = if tls.is_some() { 8883 } else { 1883 };
         let settings = MqttSettings {
@@ -190,7 +197,7 @@ impl Reader<'_> {
         settings
     }
 
-    fn tls(&self, t: &Table<'_>) -> Option<MqttTlsSettings> {
+    pub(super) fn tls(&self, t: &Table<'_>) -> Option<MqttTlsSettings> {
         let written = t.is_present();
         if written {
             t.present_or_missing("ca", "\"/etc/edge-agent/ca.pem\"");
@@ -220,7 +227,7 @@ impl Reader<'_> {
             }
             (PrivacyMode::Count | PrivacyMode::Pseudonymous, Some(_)) => {
                 let message = "is not used in this mode; only mode = \"consented\" links members";
-                doubts.push(("privacy.consent_list", message.into()));
+                doubts.push(("privacy.consent_list".into(), message.into()));
             }
             _ => {}
         }
@@ -237,7 +244,7 @@ impl Reader<'_> {
         };
         if settings.k < 5 {
             doubts.push((
-                "privacy.k",
+                "privacy.k".into(),
                 format!("{} is few: flow of so small groups tells of persons", settings.k),
             ));
         }
@@ -307,18 +314,8 @@ fn log(t: &Table<'_>) -> LogSettings {
     settings
 }
 
-fn receipts(t: &Table<'_>) -> ReceiptSettings {
-    t.done();
-    ReceiptSettings {
-        currency: None,
-        opening_hours: (600, 1320),
-        silent_after: Duration::from_secs(7_200),
-        tap_socket: None,
-    }
-}
-
 /// A whole number in `range`; `default` when it is absent.
-fn number<T: TryFrom<i64> + std::fmt::Display>(
+pub(super) fn number<T: TryFrom<i64> + std::fmt::Display>(
     t: &Table<'_>,
     key: &'static str,
     range: std::ops::RangeInclusive<i64>,
@@ -327,7 +324,7 @@ fn number<T: TryFrom<i64> + std::fmt::Display>(
     t.integer(key, range, &default.to_string()).and_then(|n| T::try_from(n).ok()).unwrap_or(default)
 }
 
-fn seconds(t: &Table<'_>, key: &'static str, range: std::ops::RangeInclusive<i64>, default: u64) -> Duration {
+pub(super) fn seconds(t: &Table<'_>, key: &'static str, range: std::ops::RangeInclusive<i64>, default: u64) -> Duration {
     Duration::from_secs(number(t, key, range, default))
 }
 
@@ -346,6 +343,14 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
 
 const DEFAULT_STORE: &str = "/var/lib/edge-agent/store";
 const UUID_EXAMPLE: &str = "\"f7826da6-4fa2-4e98-8024-bc5b71e0893e\"";
+const SOURCE_KINDS: &[(&str, Option<FeedKind>)] = &[
+    ("replay", None),
+    ("serial", Some(FeedKind::Serial)),
+    ("printer", Some(FeedKind::Printer)),
+    ("http", Some(FeedKind::Http)),
+    ("mqtt", Some(FeedKind::Mqtt)),
+    ("folder", Some(FeedKind::Folder)),
+];
 const MODES: &[(&str, PrivacyMode)] = &[
     ("pseudonymous", PrivacyMode::Pseudonymous),
     ("count", PrivacyMode::Count),

@@ -199,6 +199,12 @@ impl AgentConfig {
             }
         }
         for (i, source) in self.sources.iter().enumerate() {
+            if let SourceSettings::Feed(feed) = source
+                && let Some(id) = feed.till().filter(|id| !id.is_empty() && site.till_named(id).is_none())
+            {
+                let near = closest(id, site.tills.iter().map(|t| t.id.as_str()));
+                problems.push(self.unknown(&format!("source[{i}].till"), "till", id, near));
+            }
             let SourceSettings::Replay(replay) = source else { continue };
             if let Some(id) = replay.sensor.as_ref().filter(|id| site.sensor_named(id).is_none()) {
                 let near = closest(id, site.sensors.iter().map(|s| s.id.as_str()));

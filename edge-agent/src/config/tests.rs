@@ -182,13 +182,91 @@ means = "robot"
             "agent.toml:16: mqtt.tls.cert: comes with key: a client certificate and its private key go together",
             "agent.toml:19: privacy.mode: \"consentd\" is not known; did you mean \"consented\"?",
             "agent.toml:20: privacy.rssi_floor: 90 is out of range; expected -120…-1, such as -90",
-            "agent.toml:23: source[0].kind: \"wifi\" is not known; expected \"replay\"",
+            "agent.toml:23: source[0].kind: \"wifi\" is not known; expected \"replay\" or \"serial\" or \"printer\" or \"http\" or \"mqtt\" or \"folder\"",
             "agent.toml:25: source[1].paths: is missing; write paths = [\"day.jsonl.gz\"]",
             "agent.toml:27: source[1].speed: -1 is out of range; expected 0…1000000, such as 1.0 (0 = as fast as possible)",
             "agent.toml:30: inference.tags[0].uuid: \"f7826da6\" is no UUID; write it as \"f7826da6-4fa2-4e98-8024-bc5b71e0893e\"",
             "agent.toml:31: inference.tags[0].means: \"robot\" is not known; expected \"member\" or \"staff\" or \"asset\"",
         ]
     );
+}
+
+#[test]
+fn every_problem_of_a_receipt_feed_is_found() {
+    let text = r#"
+gateway = "gw-01"
+mqtt.host = "broker"
+
+[receipts]
+currency = "yuan"
+opening_hours = "ten to ten"
+silent_after_min = 1
+
+[[source]]
+kind = "serial"
+parity = "mark"
+data_bits = 9
+
+[[source]]
+kind = "printer"
+till = "till-1"
+listen = "9100"
+forward = "10.0.0.7"
+
+[[source]]
+kind = "http"
+listen = "127.0.0.1:80"
+cert = "c.pem"
+
+[[source]]
+kind = "mqtt"
+topics = ["a/#/b"]
+username = "pos"
+
+[[source]]
+kind = "folder"
+columns = ["price=金额"]
+keep_days = -1
+path = "drop"
+
+[[source]]
+kind = "folder"
+path = "drop"
+topics = ["a"]
+"#;
+    assert_eq!(
+        agent_errors(text),
+        [
+            "agent.toml:6: receipts.currency: \"yuan\" is no ISO 4217 code; write currency = \"CNY\"",
+            "agent.toml:7: receipts.opening_hours: \"ten to ten\" are no opening hours; write opening_hours = \"10:00-22:00\"",
+            "agent.toml:8: receipts.silent_after_min: 1 is out of range; expected 10…10080, such as 120",
+            "agent.toml:10: source[0].device: is missing; write device = \"/dev/serial/by-id/usb-tap-1\"",
+            "agent.toml:10: source[0].till: is missing; write till = \"till-1\"",
+            "agent.toml:12: source[0].parity: \"mark\" is not known; expected \"none\" or \"even\" or \"odd\"",
+            "agent.toml:13: source[0].data_bits: 9 is out of range; expected 7…8, such as 8",
+            "agent.toml:18: source[1].listen: \"9100\" is no address and port; write listen = \"0.0.0.0:9100\"",
+            "agent.toml:19: source[1].forward: \"10.0.0.7\" is no host and port; write forward = \"10.0.0.7:9100\"",
+            "agent.toml:21: source[2].token_file: is missing; write token_file = \"/etc/edge-agent/push-tokens\"",
+            "agent.toml:24: source[2].cert: comes with key: a certificate and its private key go together",
+            "agent.toml:26: source[3].host: is missing; port, username, password_file and tls are those of another broker than [mqtt]: write host = \"pos-broker.example\", or leave them out",
+            "agent.toml:28: source[3].topics: \"a/#/b\" is no topic filter (MQTT 5.0 §4.7.1); write topics = [\"pos/+/receipts\"]",
+            "agent.toml:33: source[4].columns: \"price=金额\" names no column; write columns = [\"amount=实付金额\"], with one of store, till, number, date, time, business_date, type, amount, currency, member, refers_to before the =",
+            "agent.toml:34: source[4].keep_days: -1 is out of range; expected 0…3650, such as 7",
+            "agent.toml:37: source[5]: /etc/edge-agent/drop is source[4]'s already",
+            "agent.toml:40: source[5].topics: unknown key; known here: kind, path, poll_s, settle_s, keep_days, till, currency, encoding, columns",
+        ]
+    );
+}
+
+#[test]
+fn recordings_and_live_receipts_do_not_mix_and_a_proxy_in_the_daemon_is_doubted() {
+    let live = "[[source]]\nkind = \"printer\"\ntill = \"t\"\nlisten = \"0.0.0.0:9100\"\nforward = \"p:9100\"\n";
+    let found = agent_errors(&format!("{AGENT}\n{live}"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("a clock of their own"), "{found:?}");
+    let alone = format!("gateway = \"g\"\nmqtt.host = \"b\"\n{live}");
+    let loaded = parse_agent("agent.toml", &alone, Path::new("")).unwrap();
+    assert!(loaded.warnings[0].to_string().contains("edge-agent tap"), "{:?}", loaded.warnings);
 }
 
 #[test]
