@@ -12,10 +12,12 @@
 mod clock;
 mod engine_room;
 mod input;
+mod live;
 
 pub use clock::{Pace, wall_clock};
 pub use engine_room::EngineRoom;
 pub use input::Input;
+pub use live::LiveInput;
 
 use crate::privacy::Privacy;
 use crate::store::{Batch, Checkpoint, Committed, Recovered, Store, StoreError};
@@ -91,7 +93,14 @@ impl Pipeline {
         if !self.input.can_rewind() {
             if !recovered.ledger.is_empty() {
                 info!(visits = recovered.ledger.len(), "taking up the visits of the ledger");
-                self.room.take_up(recovered.ledger, wall);
+            }
+            let Recovered { ledger, book, pending, .. } = recovered;
+            self.room.take_up(ledger, book, wall);
+            if !pending.is_empty() {
+                info!(receipts = pending.len(), "taking up receipts that were not recorded yet");
+            }
+            for (ticket, paper) in pending {
+                self.room.observe(live::with_ticket(paper, ticket));
             }
             return Ok(());
         }
@@ -102,7 +111,7 @@ impl Pipeline {
             Ok(()) => info!(position = checkpoint.position, "going on from the last checkpoint"),
             Err(why) => {
                 warn!("the last checkpoint cannot be used, going on from the ledger: {why}");
-                self.room.take_up(recovered.ledger, wall);
+                self.room.take_up(recovered.ledger, Vec::new(), wall);
             }
         }
         self.input.rewind_to(checkpoint.position).map_err(PipelineError::Rewind)
@@ -110,6 +119,9 @@ impl Pipeline {
 
     /// Runs until the source ends or `cancel`; then commits what is left, with a last checkpoint.
     pub async fn run(mut self, cancel: &CancellationToken) -> Result<PipelineReport, PipelineError> {
+        if matches!(self.input, Input::Live(_)) {
+            return self.run_live(cancel).await;
+        }
         let mut report = PipelineReport::default();
         let mut clock = Clock::new(self.pace);
         let mut housekeeping = Instant::now();
@@ -235,6 +247,8 @@ impl Pipeline {
         self.health.send_replace(json!({
             "at": wall_clock().to_string(),
             "source": self.input.counted(),
+            "feeds": self.input.feeds(),
+            "receipts_waiting": stats.pending,
             "privacy_dropped": counted(&dropped),
             "engine": counted(&self.room.counts().named()),
             "devices": self.room.devices(),

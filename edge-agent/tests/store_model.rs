@@ -132,7 +132,13 @@ impl Run {
                 let skipped = (events.len() - fresh.len()) as u64;
                 let before = *store.newest().borrow();
                 let told = store
-                    .commit(Batch { events, ledger, checkpoint: checkpoint.clone(), at: at(1) })
+                    .commit(Batch {
+                        events,
+                        ledger,
+                        checkpoint: checkpoint.clone(),
+                        settled: Vec::new(),
+                        at: at(1),
+                    })
                     .await
                     .unwrap();
                 assert_eq!((told.queued, told.skipped_duplicates), (fresh.len() as u64, skipped));

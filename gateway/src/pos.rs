@@ -8,14 +8,15 @@
 //!
 //! Free texts lose card and phone numbers here, in the parser ([`digits`]): nothing after it has to.
 
+pub mod content;
 pub mod digits;
 pub mod encoding;
 pub mod escpos;
-pub mod identity;
 pub mod money;
 pub mod poslog;
 pub mod push;
 pub mod receipt;
+pub mod skew;
 pub mod table;
 pub mod template;
 pub mod totals;

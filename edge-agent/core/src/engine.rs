@@ -28,7 +28,7 @@ use crate::flow::Flow;
 use crate::identity::{Emissions, Families};
 use crate::observation::{Observation, Pseudonym};
 use crate::position::Locator;
-use crate::purchase::{BookRecord, Purchases};
+use crate::purchase::{self, Book, BookRecord, Purchases};
 use crate::site::{SensorIx, Site};
 use crate::time::{Span, Timestamp};
 use crate::visit::{self, Device};
@@ -99,6 +99,10 @@ pub struct EngineConfig {
     pub dwell_threshold: Span,
     /// Whoever is heard for at least this long is staff or equipment.
     pub staff_presence: Span,
+    /// A receipt waits so long for its decision: what is heard just after the sale counts too.
+    pub receipt_wait: Span,
+    /// Receipts remembered to recognise copies, revisions and refunds.
+    pub max_receipts: usize,
     /// How late an observation may come in.
     pub reorder: Span,
     /// Length of a flow interval.
@@ -118,6 +122,8 @@ impl Default for EngineConfig {
             max_devices: 32_768,
             dwell_threshold: Span::from_secs(180),
             staff_presence: Span::from_secs(4 * 3600),
+            receipt_wait: purchase::AFTER,
+            max_receipts: 32_768,
             reorder: Span::from_millis(1000),
             flow_interval: Span::from_secs(300),
             k: 10,
@@ -153,6 +159,7 @@ pub struct EngineState {
     families: Families,
     doubts: VecDeque<Doubt>,
     purchases: Purchases,
+    book: Book,
     flow: Flow,
     counts: EngineCounts,
     /// Sensors that are down.
@@ -183,6 +190,7 @@ impl Engine {
             families: Families::default(),
             doubts: VecDeque::new(),
             purchases: Purchases::default(),
+            book: Book::default(),
             flow: Flow::new(&site),
             counts: EngineCounts::default(),
             down: Vec::new(),
@@ -199,16 +207,18 @@ impl Engine {
         let mut engine = Self::new(site, config);
         engine.state = state;
         engine.state.table.resume(engine.config.max_devices);
+        engine.state.book.reindex();
         for sensor in &engine.state.down {
             engine.locator.set_sensor(*sensor, false);
         }
         Ok(engine)
     }
 
-    /// Takes up the visits of a ledger that are newer than what the engine knows. `deaf_until` is when it begins
+    /// Takes up the book of receipts and the visits of a ledger that are newer than what the engine knows. `deaf_until` is when it begins
     /// to hear again: no silence before that is held against a visitor, and a stay is not taken to have gone on through
     /// it, unless it was shorter than a dwell.
-    pub fn take_up(&mut self, ledger: Vec<VisitRecord>, deaf_until: Timestamp) {
+    pub fn take_up(&mut self, ledger: Vec<VisitRecord>, book: Vec<BookRecord>, deaf_until: Timestamp) {
+        self.state.book.restore(book, self.config.max_receipts);
         let grace = Span::from_secs(300);
         for mut record in ledger {
             if record.map_version != self.config.map_version {

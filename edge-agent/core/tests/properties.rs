@@ -293,7 +293,7 @@ proptest! {
         let ledger = p.ledger();
         let restart = all[cut].at();
         let mut next = Played::new(config());
-        next.engine.take_up(ledger, restart);
+        next.engine.take_up(ledger, Vec::new(), restart);
         next.observe_all(all[cut..].to_vec());
         next.run_out();
         // Receipts and flow begin anew after a loss of the engine; visits go on.

@@ -106,7 +106,7 @@ fn a_snapshot_of_another_map_is_refused() {
 fn a_restart_over_the_ledger_goes_on_with_the_same_visit() {
     let before = Script::default().come_in(1, 0).play_until(200);
     let mut after = Played::new(config());
-    after.engine.take_up(before.ledger(), at(3600));
+    after.engine.take_up(before.ledger(), Vec::new(), at(3600));
     after.observe_all(Script::default().stay(1, "S1", 3610, 4000).in_order());
     after.run_out();
     assert_eq!(after.kinds(1), ["dwell_started", "dwell_ended", "exited"], "not silent, but unheard");
@@ -119,7 +119,7 @@ fn a_restart_over_the_ledger_goes_on_with_the_same_visit() {
 fn visits_go_on_when_the_map_changes_and_are_located_anew() {
     let before = Script::default().come_in(1, 0).play_until(200);
     let mut after = Played::new(EngineConfig { map_version: 5, ..config() });
-    after.engine.take_up(before.ledger(), at(300));
+    after.engine.take_up(before.ledger(), Vec::new(), at(300));
     after.observe_all(Script::default().stay(1, "S1", 310, 700).in_order());
     after.run_out();
     assert_eq!(after.kinds(1), ["dwell_started", "dwell_ended", "exited"]);
@@ -131,7 +131,7 @@ fn visits_go_on_when_the_map_changes_and_are_located_anew() {
 fn a_visit_that_is_never_heard_on_the_new_map_still_exits() {
     let before = Script::default().come_in(1, 0).play_until(200);
     let mut after = Played::new(EngineConfig { map_version: 5, ..config() });
-    after.engine.take_up(before.ledger(), at(300));
+    after.engine.take_up(before.ledger(), Vec::new(), at(300));
     after.run_out();
     assert_eq!(after.kinds(1), ["exited"]);
     assert_eq!(after.ledger(), []);

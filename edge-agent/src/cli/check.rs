@@ -4,6 +4,7 @@
 //! broker, clock. Changes nothing: no file is made and no key is drawn.
 
 mod environment;
+mod feeds;
 
 use super::exit::{Exit, Failure};
 use crate::config::{self, Located};

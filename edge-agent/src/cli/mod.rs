@@ -1,6 +1,7 @@
 //! The command line: one file for each command.
 
 pub mod check;
+pub mod check_template;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
 pub mod exit;
@@ -33,6 +34,7 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Check configuration, site map and machine: every problem at once, and what to do about it.
     Check(check::CheckArgs),
+    CheckTemplate(check_template::CheckTemplateArgs),
     /// Look into the outbox of a stopped daemon.
     Outbox(outbox::OutboxArgs),
     /// Print or write the JSON Schemas and the AsyncAPI document of what is published.
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::CheckTemplate(args) => check_template::run(&args),
         Command::Outbox(args) => outbox::run(&args),
         Command::Schema(args) => schema::run(&args),
     };

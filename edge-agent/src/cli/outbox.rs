@@ -89,6 +89,8 @@ fn stats(store: &Inspection, out: &mut impl Write) -> io::Result<Exit> {
     writeln!(out, "newest sequence  {}", or_none(o.newest.map(|s| s.to_string())))?;
     writeln!(out, "dead letters     {}", o.dead_letters)?;
     writeln!(out, "visits           {}", o.visits)?;
+    writeln!(out, "receipts waiting {}", o.pending)?;
+    writeln!(out, "receipt book     {}", o.book)?;
     let checkpoint = o.checkpoint.map(|(position, bytes)| format!("{bytes} bytes at position {position}"));
     writeln!(out, "checkpoint       {}", or_none(checkpoint))?;
     writeln!(out, "sessions         {}", o.session)?;

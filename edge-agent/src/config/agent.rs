@@ -50,8 +50,8 @@ pub(super) fn keys() -> BTreeSet<String> {
         SOURCE_KINDS.iter().map(|(kind, _)| format!("{{ kind = {kind:?}, tls = {{}} }}")).collect();
     let sources = sources.join(", ");
     let text = format!("mqtt.tls = {{}}\nsource = [{sources}]\ninference.tags = [{{}}]");
-    let document =
-        Document::parse("", &text).unwrap_or_else(|errors| unreachable!("a constant that parses: {errors:?}"));
+    let document = Document::parse("", &text)
+        .unwrap_or_else(|errors| unreachable!("a constant that parses: {errors:?}"));
     Reader { folder: Path::new("") }.agent(&document.root());
     document.finish().2
 }
@@ -171,8 +171,10 @@ impl Reader<'_> {
             t.problem("password_file", "a password needs a user name; write username = \"gw-01\" too");
         }
         if password_file.is_some() && tls.is_none() {
-            doubts
-                .push(("mqtt.password_file".into(), "without [mqtt.tls] the password travels in the clear".into()));
+            doubts.push((
+                "mqtt.password_file".into(),
+                "without [mqtt.tls] the password travels in the clear".into(),
+            ));
         }
         let default_port = if tls.is_some() { 8883 } else { 1883 };
         let settings = MqttSettings {
@@ -324,7 +326,12 @@ pub(super) fn number<T: TryFrom<i64> + std::fmt::Display>(
     t.integer(key, range, &default.to_string()).and_then(|n| T::try_from(n).ok()).unwrap_or(default)
 }
 
-pub(super) fn seconds(t: &Table<'_>, key: &'static str, range: std::ops::RangeInclusive<i64>, default: u64) -> Duration {
+pub(super) fn seconds(
+    t: &Table<'_>,
+    key: &'static str,
+    range: std::ops::RangeInclusive<i64>,
+    default: u64,
+) -> Duration {
     Duration::from_secs(number(t, key, range, default))
 }
 

@@ -181,7 +181,10 @@ pub(super) fn receipts(r: &Reader<'_>, t: &Table<'_>) -> ReceiptSettings {
     let opening_hours = hours.and_then(|text| {
         let hours = opening_hours(&text);
         if hours.is_none() {
-            t.problem("opening_hours", format!("{text:?} are no opening hours; write opening_hours = {HOURS}"));
+            t.problem(
+                "opening_hours",
+                format!("{text:?} are no opening hours; write opening_hours = {HOURS}"),
+            );
         }
         hours
     });
@@ -218,7 +221,9 @@ pub(super) fn check(root: &Table<'_>, agent: &AgentConfig, doubts: &mut Vec<(Str
             FeedSettings::Mqtt(_) => continue,
         };
         match taken.iter().find(|(other, _)| *other == place) {
-            Some((_, j)) => root.problem(&format!("source[{i}]"), format!("{place} is source[{j}]'s already")),
+            Some((_, j)) => {
+                root.problem(&format!("source[{i}]"), format!("{place} is source[{j}]'s already"))
+            }
             None => taken.push((place, i)),
         }
         match feed {
@@ -294,10 +299,8 @@ fn mqtt(r: &Reader<'_>, t: &Table<'_>) -> MqttFeedSettings {
     let tls = r.tls(&t.table("tls"));
     let host = t.string("host", "\"pos-broker.example\"");
     let port = number(t, "port", 1..=65_535, if tls.is_some() { 8883 } else { 1883 });
-    let (username, password_file) = (
-        t.string("username", "\"gw-01\""),
-        r.path(t, "password_file", "\"/etc/edge-agent/pos-password\""),
-    );
+    let (username, password_file) =
+        (t.string("username", "\"gw-01\""), r.path(t, "password_file", "\"/etc/edge-agent/pos-password\""));
     if host.is_none() && (username.is_some() || password_file.is_some() || tls.is_some() || t.has("port")) {
         let message = "is missing; port, username, password_file and tls are those of another broker than [mqtt]: \
                        write host = \"pos-broker.example\", or leave them out";
@@ -427,7 +430,9 @@ mod tests {
         assert_eq!(opening_hours("10:30 - 02:00"), Some((630, 1560)));
         assert_eq!(opening_hours("00:00-24:00"), Some((0, 1440)));
         assert_eq!(opening_hours("10:00-10:00"), Some((600, 2040)), "around the clock");
-        for wrong in ["", "10-22", "10:60-22:00", "24:00-01:00", "10:00-25:00", "2000:00-1:00", "70000:00-1:00"] {
+        for wrong in
+            ["", "10-22", "10:60-22:00", "24:00-01:00", "10:00-25:00", "2000:00-1:00", "70000:00-1:00"]
+        {
             assert_eq!(opening_hours(wrong), None, "{wrong}");
         }
     }

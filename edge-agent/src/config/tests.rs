@@ -260,7 +260,8 @@ topics = ["a"]
 
 #[test]
 fn recordings_and_live_receipts_do_not_mix_and_a_proxy_in_the_daemon_is_doubted() {
-    let live = "[[source]]\nkind = \"printer\"\ntill = \"t\"\nlisten = \"0.0.0.0:9100\"\nforward = \"p:9100\"\n";
+    let live =
+        "[[source]]\nkind = \"printer\"\ntill = \"t\"\nlisten = \"0.0.0.0:9100\"\nforward = \"p:9100\"\n";
     let found = agent_errors(&format!("{AGENT}\n{live}"));
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("a clock of their own"), "{found:?}");

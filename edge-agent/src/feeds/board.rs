@@ -45,8 +45,9 @@ impl Board {
     }
 
     /// All states as they are now.
-    pub fn states(&self) -> BTreeMap<Arc<str>, FeedState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn states(&self) -> BTreeMap<String, FeedState> {
+        let states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        states.iter().map(|(name, state)| (name.to_string(), state.clone())).collect()
     }
 
     /// Changes the state of a feed.

@@ -7,8 +7,11 @@
 //! Raw texts live in memory between a feed and `privacy`; nothing here writes or logs one.
 
 mod board;
+mod desk;
+pub mod silence;
 
 pub use board::{Board, FeedState, Reporter};
+pub use desk::Desk;
 
 use gateway::pos::receipt::{NotObserved, Receipt};
 use gateway::pos::totals::DayTotals;
@@ -49,7 +52,7 @@ pub struct Delivery {
     pub feed: Arc<str>,
     /// The papers, at most [`MAX_DELIVERY`].
     pub arrivals: Vec<Arrival>,
-    /// One verdict for each, once all are durable. Dropped when we are stopping: nothing is durable then.
+    /// One verdict for each, once all are durable. Dropped when we stop or have no room: nothing is durable then.
     pub done: oneshot::Sender<Vec<Verdict>>,
 }
 
@@ -58,10 +61,10 @@ pub const MAX_DELIVERY: usize = 256;
 /// Deliveries that wait for the pipeline; beyond, feeds wait.
 const WAITING: usize = 256;
 
-/// The agent is stopping and has not kept what was delivered.
+/// What was delivered was not kept: the agent is stopping, or has no room. It may be delivered again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the agent is stopping; nothing was kept")]
-pub struct Stopping;
+#[error("not kept: the agent is stopping, or has no room")]
+pub struct NotKept;
 
 /// Where feeds deliver.
 #[derive(Clone, Debug)]
@@ -74,8 +77,8 @@ impl Intake {
         (Self(sender), receiver)
     }
 
-    /// Delivers papers, any number; one verdict for each when all are durable. Waits as long as the disk is full.
-    pub async fn deliver(&self, feed: &Arc<str>, arrivals: Vec<Arrival>) -> Result<Vec<Verdict>, Stopping> {
+    /// Delivers papers, any number; one verdict for each when all are durable. Waits for its turn only.
+    pub async fn deliver(&self, feed: &Arc<str>, arrivals: Vec<Arrival>) -> Result<Vec<Verdict>, NotKept> {
         let mut verdicts = Vec::with_capacity(arrivals.len());
         let mut arrivals = arrivals.into_iter();
         loop {
@@ -85,8 +88,8 @@ impl Intake {
             }
             let (done, verdict) = oneshot::channel();
             let delivery = Delivery { feed: Arc::clone(feed), arrivals: some, done };
-            self.0.send(delivery).await.map_err(|_| Stopping)?;
-            verdicts.extend(verdict.await.map_err(|_| Stopping)?);
+            self.0.send(delivery).await.map_err(|_| NotKept)?;
+            verdicts.extend(verdict.await.map_err(|_| NotKept)?);
         }
     }
 }

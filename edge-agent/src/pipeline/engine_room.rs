@@ -7,11 +7,12 @@ use visit_core::engine::{
 };
 use visit_core::event::{Event, PrivacyMode};
 use visit_core::observation::Observation;
+use visit_core::purchase::BookRecord;
 use visit_core::site::Site;
 use visit_core::time::Timestamp;
 
 /// Layout of a snapshot; one of another layout is not read.
-const SNAPSHOT_VERSION: u8 = 2;
+const SNAPSHOT_VERSION: u8 = 3;
 /// A snapshot larger than this is damaged.
 const MAX_SNAPSHOT: u64 = 64 << 20;
 
@@ -22,6 +23,7 @@ pub struct EngineRoom {
     engine: Engine,
     events: Vec<Event>,
     ledger: Vec<LedgerChange>,
+    settled: Vec<u64>,
     /// Time of the newest observation.
     now: Timestamp,
 }
@@ -47,7 +49,15 @@ impl EngineRoom {
     /// An engine that has heard nothing yet.
     pub fn new(site: std::sync::Arc<Site>, config: EngineConfig) -> Self {
         let engine = Engine::new(site.clone(), config.clone());
-        Self { site, config, engine, events: Vec::new(), ledger: Vec::new(), now: Timestamp::MIN }
+        Self {
+            site,
+            config,
+            engine,
+            events: Vec::new(),
+            ledger: Vec::new(),
+            settled: Vec::new(),
+            now: Timestamp::MIN,
+        }
     }
 
     /// Goes on from a snapshot.
@@ -73,9 +83,9 @@ impl EngineRoom {
         bytes
     }
 
-    /// Takes up visits of a ledger; see [`Engine::take_up`].
-    pub fn take_up(&mut self, ledger: Vec<VisitRecord>, deaf_until: Timestamp) {
-        self.engine.take_up(ledger, deaf_until);
+    /// Takes up visits of a ledger and the book of receipts; see [`Engine::take_up`].
+    pub fn take_up(&mut self, ledger: Vec<VisitRecord>, book: Vec<BookRecord>, deaf_until: Timestamp) {
+        self.engine.take_up(ledger, book, deaf_until);
         self.drain();
     }
 
@@ -113,7 +123,8 @@ impl EngineRoom {
 
     /// What was said since the last batch, to be queued at wall time `at`; `None` when there is nothing to commit.
     pub fn take_batch(&mut self, at: Timestamp, checkpoint: Option<Checkpoint>) -> Option<Batch> {
-        if self.events.is_empty() && self.ledger.is_empty() && checkpoint.is_none() {
+        let nothing = self.events.is_empty() && self.ledger.is_empty() && self.settled.is_empty();
+        if nothing && checkpoint.is_none() {
             return None;
         }
         // In count mode nothing about single visitors may rest on a disk, the engine's state included.
@@ -122,6 +133,7 @@ impl EngineRoom {
             events: std::mem::take(&mut self.events),
             ledger: std::mem::take(&mut self.ledger),
             checkpoint,
+            settled: std::mem::take(&mut self.settled),
             at,
         })
     }
@@ -141,7 +153,8 @@ impl EngineRoom {
             match output {
                 Output::Event(event) => self.events.push(event),
                 Output::Ledger(change) => self.ledger.push(change),
-                Output::Link { .. } | Output::Settled(_) => {}
+                Output::Settled(ticket) => self.settled.push(ticket),
+                Output::Link { .. } => {}
             }
         }
     }

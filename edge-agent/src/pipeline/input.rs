@@ -1,5 +1,6 @@
 //! Where observations come from: a gateway's sources, or a generated day.
 
+use super::live::LiveInput;
 use gateway::observation::Observation;
 use gateway::source::{ReadError, Source};
 use serde_json::{Value, json};
@@ -9,6 +10,8 @@ use serde_json::{Value, json};
 pub enum Input {
     /// What a gateway hears, or heard.
     Source(Source),
+    /// What happens now.
+    Live(Box<LiveInput>),
     /// Made up, for the demo.
     Generated {
         /// The observations, in order of time.
@@ -29,6 +32,7 @@ impl Input {
     pub fn next(&mut self) -> Result<Option<Observation>, ReadError> {
         match self {
             Self::Source(source) => source.next(),
+            Self::Live(_) => Ok(None),
             Self::Generated { day, taken } => {
                 *taken += 1;
                 Ok(day.next())
@@ -40,7 +44,7 @@ impl Input {
     pub fn can_rewind(&self) -> bool {
         match self {
             Self::Source(Source::Replay(_)) => true,
-            Self::Generated { .. } => false,
+            Self::Live(_) | Self::Generated { .. } => false,
         }
     }
 
@@ -48,6 +52,7 @@ impl Input {
     pub fn position(&self) -> u64 {
         match self {
             Self::Source(source) => source.position(),
+            Self::Live(_) => 0,
             Self::Generated { taken, .. } => *taken,
         }
     }
@@ -56,7 +61,7 @@ impl Input {
     pub fn rewind_to(&mut self, position: u64) -> Result<(), ReadError> {
         match self {
             Self::Source(source) => source.rewind_to(position),
-            Self::Generated { .. } => Ok(()),
+            Self::Live(_) | Self::Generated { .. } => Ok(()),
         }
     }
 
@@ -64,7 +69,15 @@ impl Input {
     pub fn bad_records(&self) -> u64 {
         match self {
             Self::Source(source) => source.counts().bad_lines + source.counts().damaged_inputs,
-            Self::Generated { .. } => 0,
+            Self::Live(_) | Self::Generated { .. } => 0,
+        }
+    }
+
+    /// How each receipt feed is doing; nothing where there are none.
+    pub fn feeds(&self) -> Value {
+        match self {
+            Self::Live(live) => json!(live.board.states()),
+            Self::Source(_) | Self::Generated { .. } => Value::Null,
         }
     }
 
@@ -74,6 +87,7 @@ impl Input {
             Self::Source(source) => {
                 source.counts().iter().map(|(name, n)| (name.to_owned(), json!(n))).collect()
             }
+            Self::Live(live) => live.counted(),
             Self::Generated { taken, .. } => json!({ "yielded": taken }),
         }
     }

@@ -90,6 +90,12 @@ pub enum StoreError {
         /// Bytes allowed.
         max_bytes: u64,
     },
+    /// So many receipts wait to be recorded that no more are taken.
+    #[error("{max} receipts wait to be recorded; no more are taken until some are")]
+    TooManyPending {
+        /// The limit.
+        max: u64,
+    },
     /// The engine snapshot is too large to store.
     #[error("the snapshot has {bytes} bytes, at most {max} can be stored")]
     SnapshotTooLarge {

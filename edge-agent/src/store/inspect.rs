@@ -42,6 +42,10 @@ pub struct Overview {
     pub dead_letters: u64,
     /// Visits in the ledger.
     pub visits: u64,
+    /// Records of the book of receipts.
+    pub book: u64,
+    /// Receipts that are durable and not recorded yet.
+    pub pending: u64,
     /// Position and size in bytes of the checkpoint.
     pub checkpoint: Option<(u64, u64)>,
     /// Sessions so far.
@@ -104,6 +108,8 @@ impl Inspection {
             newest: state.newest(),
             dead_letters: state.dead,
             visits: scan.ledger.len() as u64,
+            book: scan.book.len() as u64,
+            pending: scan.pending.len() as u64,
             checkpoint: scan.checkpoint.as_ref().map(|c| (c.position, c.snapshot.len() as u64)),
             session: state.meta.session,
             file_bytes: db.file_bytes(),

@@ -1,4 +1,5 @@
-//! The durable store: the outbox, the visit ledger and the engine's checkpoint, in one database.
+//! The durable store: the outbox, the visit ledger, the book of receipts, receipts that are not recorded yet, and the
+//! engine's checkpoint, in one database.
 //!
 //! Events are committed together with what must survive of their visits, in one atomic batch that is on the
 //! device when [`Store::commit`] returns; only then may they be published. The publisher reads the outbox in
@@ -48,6 +49,7 @@ pub use types::{
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot, watch};
+use visit_core::observation::Observation;
 use writer::{Command, Reply};
 
 /// How many requests may wait for the thread before callers wait in turn.
@@ -81,6 +83,12 @@ impl Store {
     /// are skipped and counted. After an error nothing of it is there, and the same batch may be tried again.
     pub async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         self.ask(|reply| Command::Commit(Box::new(batch), reply)).await
+    }
+
+    /// Keeps what was received until a batch says that it is recorded ([`Batch::settled`]); gives a ticket for each,
+    /// which only increase. On the device when this returns: the sender may be told.
+    pub async fn receive(&self, papers: Vec<Observation>) -> Result<Vec<u64>, StoreError> {
+        self.ask(|reply| Command::Receive(papers, reply)).await
     }
 
     /// The first `limit` queued events after `after`, ascending.

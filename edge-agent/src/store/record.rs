@@ -24,6 +24,8 @@
 //! | `05` commit u64, part u32 | [`Recent`]: ids committed since the last checkpoint |
 //! | `06` sequence u64 | [`QueuedRecord`] |
 //! | `07` sequence u64 | [`DeadRecord`] |
+//! | `08` number u64 | [`BookRecord`]: the book of receipts |
+//! | `09` ticket u64 | [`Pending`]: a receipt that is not recorded yet |
 //!
 //! The number in a key stands in the payload too where it matters, so that a value under a wrong key is seen.
 //!
@@ -32,9 +34,12 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use visit_core::event::{Body, Event, EventId, VisitId};
+use visit_core::observation::Observation;
 use visit_core::time::Timestamp;
 
 use bincode::Options as _;
+
+mod old;
 
 /// First bytes of every record. The last one is no ASCII, so that text is never taken for a record.
 pub(super) const MAGIC: [u8; 4] = *b"EAr\x9e";
@@ -63,14 +68,20 @@ pub(super) enum Kind {
     Recent = 5,
     /// A queued visit event.
     Visit = 6,
-    /// A queued receipt event.
-    Receipt = 7,
+    /// A queued receipt event, with the fields it had before there were revisions. Read, no longer written.
+    OldReceipt = 7,
     /// A queued flow event.
     Flow = 8,
     /// An event the broker will never take.
     Dead = 9,
     /// A slot of the high-water file.
     HighWater = 10,
+    /// A queued event about receipts.
+    Receipt = 11,
+    /// A record of the book of receipts.
+    Book = 12,
+    /// A receipt that is not recorded yet.
+    Pending = 13,
 }
 
 impl Kind {
@@ -82,10 +93,13 @@ impl Kind {
             4 => Self::Ledger,
             5 => Self::Recent,
             6 => Self::Visit,
-            7 => Self::Receipt,
+            7 => Self::OldReceipt,
             8 => Self::Flow,
             9 => Self::Dead,
             10 => Self::HighWater,
+            11 => Self::Receipt,
+            12 => Self::Book,
+            13 => Self::Pending,
             _ => return None,
         })
     }
@@ -153,6 +167,13 @@ pub(super) struct DeadRecord {
     pub queued_at: Timestamp,
     pub reason: String,
     pub event: Event,
+}
+
+/// What was received and is not recorded yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Pending {
+    pub ticket: u64,
+    pub paper: Observation,
 }
 
 /// Why bytes are not a record.
@@ -247,10 +268,20 @@ pub(super) fn read_queued(bytes: &[u8]) -> Result<(Kind, QueuedRecord), BadRecor
 
 /// Decodes a queued event whose envelope is open.
 pub(super) fn decode_queued(kind: Kind, payload: &[u8]) -> Result<QueuedRecord, BadRecord> {
-    if !matches!(kind, Kind::Visit | Kind::Receipt | Kind::Flow) {
-        return Err(BadRecord::WrongKind { is: kind, wanted: "a queued event" });
+    match kind {
+        Kind::Visit | Kind::Receipt | Kind::Flow => decode(payload),
+        Kind::OldReceipt => decode::<old::QueuedReceipt>(payload).map(QueuedRecord::from),
+        _ => Err(BadRecord::WrongKind { is: kind, wanted: "a queued event" }),
     }
-    decode(payload)
+}
+
+/// Opens and decodes a dead letter.
+pub(super) fn read_dead(bytes: &[u8]) -> Result<DeadRecord, BadRecord> {
+    match open(bytes)? {
+        (Kind::Dead, payload) => decode(payload)
+            .or_else(|e| decode::<old::DeadReceipt>(payload).map(DeadRecord::from).map_err(|_| e)),
+        (is, _) => Err(BadRecord::WrongKind { is, wanted: "a dead letter" }),
+    }
 }
 
 fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, BadRecord> {
@@ -277,6 +308,8 @@ pub(super) enum Table {
     Recent = 5,
     Outbox = 6,
     Dead = 7,
+    Book = 8,
+    Pending = 9,
 }
 
 /// A key, taken apart.
@@ -289,6 +322,8 @@ pub(super) enum Key {
     Recent { commit: u64, part: u32 },
     Outbox(u64),
     Dead(u64),
+    Book(u64),
+    Pending(u64),
 }
 
 impl Key {
@@ -305,6 +340,8 @@ impl Key {
             Self::Recent { commit, part } => two(Table::Recent, commit, part),
             Self::Outbox(seq) => one(Table::Outbox, seq),
             Self::Dead(seq) => one(Table::Dead, seq),
+            Self::Book(number) => one(Table::Book, number),
+            Self::Pending(ticket) => one(Table::Pending, ticket),
         }
     }
 
@@ -324,6 +361,8 @@ impl Key {
             5 => two().map(|(commit, part)| Self::Recent { commit, part })?,
             6 => Self::Outbox(one()?),
             7 => Self::Dead(one()?),
+            8 => Self::Book(one()?),
+            9 => Self::Pending(one()?),
             _ => return None,
         })
     }
@@ -339,6 +378,8 @@ impl std::fmt::Display for Key {
             Self::Recent { commit, part } => write!(f, "recent {commit}.{part}"),
             Self::Outbox(seq) => write!(f, "outbox {seq}"),
             Self::Dead(seq) => write!(f, "dead letter {seq}"),
+            Self::Book(number) => write!(f, "book {number}"),
+            Self::Pending(ticket) => write!(f, "pending {ticket}"),
         }
     }
 }

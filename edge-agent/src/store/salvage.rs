@@ -20,6 +20,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use visit_core::engine::LedgerChange;
 use visit_core::event::Event;
+use visit_core::observation::Observation;
 use visit_core::time::Timestamp;
 
 /// Events written at once.
@@ -106,7 +107,14 @@ fn through_database(
         for some in scan.ledger.chunks(EVENTS_PER_BATCH) {
             target.write(some.iter().cloned().map(LedgerChange::Put).collect(), None)?;
         }
+        told.records += scan.book.len() as u64;
+        for some in scan.book.chunks(EVENTS_PER_BATCH) {
+            target.write(some.iter().cloned().map(LedgerChange::Keep).collect(), None)?;
+        }
     }
+    // What was acknowledged to a till is taken over from an older copy as well: the book knows what was recorded.
+    told.records += scan.pending.len() as u64;
+    target.keep_pending(scan.pending)?;
     if let Some(checkpoint) = scan.checkpoint {
         told.records += 1;
         target.write(Vec::new(), Some(checkpoint))?;
@@ -177,8 +185,23 @@ impl Target<'_> {
         if self.waiting.len() < EVENTS_PER_BATCH { Ok(0) } else { self.write(Vec::new(), None) }
     }
 
+    /// Keeps what is not recorded yet, under new tickets.
+    fn keep_pending(&mut self, pending: Vec<(u64, Observation)>) -> Result<(), OpenError> {
+        let failed = |e: super::StoreError| OpenError::Database {
+            path: self.db.path().to_owned(),
+            reason: e.to_string(),
+        };
+        let papers: Vec<_> = pending.into_iter().map(|(_, paper)| paper).collect();
+        for some in papers.chunks(EVENTS_PER_BATCH) {
+            let (changes, _) = self.state.receive(some.to_vec(), self.options).map_err(failed)?;
+            self.db.apply(changes).map_err(|e| OpenError::db(self.db.path(), e))?;
+        }
+        Ok(())
+    }
+
     fn write(&mut self, ledger: Vec<LedgerChange>, checkpoint: Option<Checkpoint>) -> Result<u64, OpenError> {
-        let incoming = Incoming { events: std::mem::take(&mut self.waiting), ledger, checkpoint };
+        let incoming =
+            Incoming { events: std::mem::take(&mut self.waiting), ledger, checkpoint, settled: Vec::new() };
         let reason = |e: super::StoreError| match e {
             super::StoreError::NoSpace => OpenError::NoSpace { path: self.db.path().to_owned() },
             e => OpenError::Database { path: self.db.path().to_owned(), reason: e.to_string() },

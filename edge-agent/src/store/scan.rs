@@ -1,11 +1,13 @@
 //! Reads a database from end to end: verifies every record and finds the state again.
 
 use super::db::{Db, DbError};
-use super::record::{self, BadRecord, CheckpointHead, DeadRecord, Key, Kind, Meta, Recent};
+use super::record::{self, BadRecord, CheckpointHead, Key, Kind, Meta, Pending, Recent};
 use super::state::{MAX_SNAPSHOT, State};
 use super::types::Checkpoint;
 use std::collections::HashSet;
 use visit_core::engine::VisitRecord;
+use visit_core::observation::Observation;
+use visit_core::purchase::BookRecord;
 
 /// Faults kept by name; the rest is counted.
 const MAX_FAULTS: usize = 1_000;
@@ -15,6 +17,10 @@ const MAX_FAULTS: usize = 1_000;
 pub(super) struct Scan {
     pub state: State,
     pub ledger: Vec<VisitRecord>,
+    /// The book of receipts.
+    pub book: Vec<BookRecord>,
+    /// Receipts that are not recorded yet, by ticket.
+    pub pending: Vec<(u64, Observation)>,
     pub checkpoint: Option<Checkpoint>,
     /// Everything that is wrong, the first thousand by name.
     pub faults: Vec<Fault>,
@@ -112,18 +118,34 @@ fn read_entry(
         }
         Key::Outbox(seq) => {
             let (kind, record) = record::read_queued(value)?;
-            if record.seq != seq || kind != Kind::of(&record.event) {
+            let own = Kind::of(&record.event);
+            if record.seq != seq || (kind != own && (kind, own) != (Kind::OldReceipt, Kind::Receipt)) {
                 return Err(BadRecord::WrongKey);
             }
-            scan.state.add_queued(seq, kind, record.event.id, value, record.queued_at);
+            scan.state.add_queued(seq, own, record.event.id, value, record.queued_at);
             return Ok(Some(record.event.id));
         }
         Key::Dead(seq) => {
-            let record: DeadRecord = record::read(Kind::Dead, "a dead letter", value)?;
+            let record = record::read_dead(value)?;
             if record.seq != seq {
                 return Err(BadRecord::WrongKey);
             }
             scan.state.dead += 1;
+        }
+        Key::Book(number) => {
+            let record: BookRecord = record::read(Kind::Book, "a record of the book", value)?;
+            if record.number != number {
+                return Err(BadRecord::WrongKey);
+            }
+            scan.book.push(record);
+        }
+        Key::Pending(ticket) => {
+            let record: Pending = record::read(Kind::Pending, "a pending receipt", value)?;
+            if record.ticket != ticket {
+                return Err(BadRecord::WrongKey);
+            }
+            scan.state.add_pending(ticket);
+            scan.pending.push((ticket, record.paper));
         }
         Key::Chunk { .. } => {}
     }

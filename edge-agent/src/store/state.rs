@@ -6,11 +6,14 @@
 
 use super::db::{Changes, Db, DbError};
 use super::error::StoreError;
-use super::record::{self, CHUNK, CheckpointHead, DeadRecord, Key, Kind, Meta, QueuedRecord, Recent, Table};
+use super::record::{
+    self, CHUNK, CheckpointHead, DeadRecord, Key, Kind, Meta, Pending, QueuedRecord, Recent, Table,
+};
 use super::types::{ByKind, Checkpoint, Committed, OutboxSeq, StoreOptions, WhenFull};
 use std::collections::{HashMap, HashSet, VecDeque};
 use visit_core::engine::LedgerChange;
 use visit_core::event::{Event, EventId, VisitId};
+use visit_core::observation::Observation;
 use visit_core::time::Timestamp;
 
 /// Largest snapshot.
@@ -34,6 +37,10 @@ pub(super) struct State {
     /// Bytes of queued keys and values.
     pub bytes: u64,
     pub dead: u64,
+    /// Receipts that are not recorded yet.
+    pub pending: u64,
+    /// The last ticket given away.
+    last_ticket: u64,
     /// The oldest queued event and when it was queued.
     pub oldest: Option<(u64, Timestamp)>,
     known: HashMap<EventId, u8>,
@@ -51,6 +58,8 @@ pub(super) struct Incoming {
     pub events: Vec<(Timestamp, Event)>,
     pub ledger: Vec<LedgerChange>,
     pub checkpoint: Option<Checkpoint>,
+    /// Tickets of what is recorded now.
+    pub settled: Vec<u64>,
 }
 
 /// An event on its way into the outbox.
@@ -81,7 +90,7 @@ impl State {
         incoming: Incoming,
         options: &StoreOptions,
     ) -> Result<(Changes, Committed), StoreError> {
-        let Incoming { events, ledger, checkpoint } = incoming;
+        let Incoming { events, ledger, checkpoint, settled } = incoming;
         if let Some(bytes) = checkpoint.as_ref().map(|c| c.snapshot.len()).filter(|b| *b > MAX_SNAPSHOT) {
             return Err(StoreError::SnapshotTooLarge { bytes, max: MAX_SNAPSHOT });
         }
@@ -110,12 +119,54 @@ impl State {
             changes.put(Key::Outbox(a.seq).bytes(), a.value);
         }
         self.plan_ledger(db, ledger, &mut changes, &mut told)?;
+        for ticket in settled {
+            let key = Key::Pending(ticket).bytes();
+            if db.get(&key)?.is_some() {
+                self.pending = self.pending.saturating_sub(1);
+                changes.remove(key);
+            }
+        }
         match checkpoint {
             Some(checkpoint) => self.plan_checkpoint(db, &checkpoint, &mut changes)?,
             None => self.plan_recent(&fresh, options.max_recent, &mut changes),
         }
         self.put_meta(&mut changes);
         Ok((changes, told))
+    }
+
+    /// Plans to keep what was received until it is recorded, each under a ticket of its own.
+    pub(super) fn receive(
+        &mut self,
+        papers: Vec<Observation>,
+        options: &StoreOptions,
+    ) -> Result<(Changes, Vec<u64>), StoreError> {
+        if self.pending + papers.len() as u64 > options.max_pending {
+            return Err(StoreError::TooManyPending { max: options.max_pending });
+        }
+        let mut changes = Changes::default();
+        let mut tickets = Vec::with_capacity(papers.len());
+        for paper in papers {
+            self.last_ticket += 1;
+            let ticket = self.last_ticket;
+            // Texts of a receipt are bounded, so it always fits.
+            match record::seal(Kind::Pending, &Pending { ticket, paper }) {
+                Some(value) => {
+                    changes.put(Key::Pending(ticket).bytes(), value);
+                    self.pending += 1;
+                }
+                None => return Err(StoreError::Failed("a receipt is larger than a record may be".into())),
+            }
+            tickets.push(ticket);
+        }
+        self.meta.commit += 1;
+        self.put_meta(&mut changes);
+        Ok((changes, tickets))
+    }
+
+    /// Takes note of what is kept until it is recorded.
+    pub(super) fn add_pending(&mut self, ticket: u64) {
+        self.pending += 1;
+        self.last_ticket = self.last_ticket.max(ticket);
     }
 
     /// These events are no longer queued; others are ignored. They are removed by the next planned batch.
@@ -321,8 +372,18 @@ impl State {
             let visit = match &change {
                 LedgerChange::Put(record) => record.visit,
                 LedgerChange::Remove(visit) => *visit,
-                // The store keeps no book yet.
-                LedgerChange::Keep(_) | LedgerChange::Drop(_) => continue,
+                LedgerChange::Keep(record) => {
+                    // A record of the book is small: its only text is the name of a store.
+                    match record::seal(Kind::Book, record) {
+                        Some(value) => changes.put(Key::Book(record.number).bytes(), value),
+                        None => told.oversized += 1,
+                    }
+                    continue;
+                }
+                LedgerChange::Drop(number) => {
+                    changes.remove(Key::Book(*number).bytes());
+                    continue;
+                }
             };
             let key = Key::Ledger(visit).bytes();
             let was = match present.get(&visit) {

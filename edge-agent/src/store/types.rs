@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use visit_core::engine::{LedgerChange, VisitRecord};
 use visit_core::event::Event;
+use visit_core::observation::Observation;
+use visit_core::purchase::BookRecord;
 use visit_core::time::Timestamp;
 
 use super::record::Kind;
@@ -43,6 +45,9 @@ pub struct StoreOptions {
     /// Most ids to remember since the last checkpoint; beyond, the oldest are forgotten. 17 bytes each in
     /// memory and on the disk. Beyond it a rewound source sends events again, under the same ids.
     pub max_recent: usize,
+    /// Most receipts that may wait to be recorded; beyond, [`StoreError::TooManyPending`](super::StoreError). They
+    /// wait for a minute or so: this is a bound for what no till does.
+    pub max_pending: u64,
     /// Most dead letters to keep; beyond, the oldest are deleted.
     pub max_dead_letters: u64,
     /// A file larger than this is rebuilt once less than a quarter of it is in use. Bytes.
@@ -58,6 +63,7 @@ impl StoreOptions {
             when_full: WhenFull::default(),
             ballast_bytes: 1 << 20,
             max_recent: 65_536,
+            max_pending: 65_536,
             max_dead_letters: 256,
             rebuild_above: 64 << 20,
         }
@@ -73,6 +79,8 @@ pub struct Batch {
     pub ledger: Vec<LedgerChange>,
     /// Replaces the former checkpoint.
     pub checkpoint: Option<Checkpoint>,
+    /// Tickets of what was received ([`Store::receive`](super::Store::receive)) and is recorded with these events.
+    pub settled: Vec<u64>,
     /// When the events are queued.
     pub at: Timestamp,
 }
@@ -145,6 +153,10 @@ pub struct Recovered {
     pub checkpoint: Option<Checkpoint>,
     /// All visits in the ledger, by id.
     pub ledger: Vec<VisitRecord>,
+    /// The book of receipts.
+    pub book: Vec<BookRecord>,
+    /// What was received and not recorded, with its ticket, in the order it came.
+    pub pending: Vec<(u64, Observation)>,
     /// Number of this session: one more than the last.
     pub session: u64,
     /// Events queued.
@@ -197,6 +209,8 @@ pub struct Stats {
     pub recent: u64,
     /// Dead letters kept.
     pub dead_letters: u64,
+    /// Receipts that are durable and not recorded yet.
+    pub pending: u64,
     /// Size of the database file, bytes.
     pub file_bytes: u64,
     /// The disk is, or was lately, full: the ballast is not in place.

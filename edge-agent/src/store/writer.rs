@@ -17,6 +17,7 @@ use super::types::{Batch, Committed, OutboxSeq, Queued, Stats, StoreOptions};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot, watch};
+use visit_core::observation::Observation;
 
 /// Acknowledgements that may be lost in a power cut before they get a durable batch of their own.
 const MAX_UNFLUSHED: usize = 1_024;
@@ -34,6 +35,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// A request.
 pub(super) enum Command {
     Commit(Box<Batch>, Reply<Committed>),
+    Receive(Vec<Observation>, Reply<Vec<u64>>),
     Read { after: Option<OutboxSeq>, limit: usize, reply: Reply<Vec<Queued>> },
     Acknowledge(Vec<OutboxSeq>, Reply<()>),
     DeadLetter { seq: OutboxSeq, reason: String, reply: Reply<()> },
@@ -103,6 +105,11 @@ impl Writer {
             match command {
                 Command::Commit(batch, reply) => {
                     let result = self.find_room().and_then(|()| self.attempt(|w| w.commit(*batch)));
+                    self.tell();
+                    let _ = reply.send(result);
+                }
+                Command::Receive(papers, reply) => {
+                    let result = self.find_room().and_then(|()| self.attempt(|w| w.receive(papers)));
                     self.tell();
                     let _ = reply.send(result);
                 }
@@ -213,8 +220,9 @@ impl Writer {
     }
 
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
-        let Batch { events, ledger, checkpoint, at } = batch;
-        let incoming = Incoming { events: events.into_iter().map(|e| (at, e)).collect(), ledger, checkpoint };
+        let Batch { events, ledger, checkpoint, settled, at } = batch;
+        let events = events.into_iter().map(|e| (at, e)).collect();
+        let incoming = Incoming { events, ledger, checkpoint, settled };
         let Some(Open { db, state }) = &mut self.open else { return Err(StoreError::Closed) };
         let (changes, told) = state.commit(db, incoming, &self.options)?;
         self.finish(changes)?;
@@ -223,6 +231,13 @@ impl Writer {
         self.stats.dropped.add(told.dropped);
         self.stats.oversized += told.oversized;
         Ok(told)
+    }
+
+    fn receive(&mut self, papers: Vec<Observation>) -> Result<Vec<u64>, StoreError> {
+        let Some(Open { state, .. }) = &mut self.open else { return Err(StoreError::Closed) };
+        let (changes, tickets) = state.receive(papers, &self.options)?;
+        self.finish(changes)?;
+        Ok(tickets)
     }
 
     fn read(&mut self, after: Option<OutboxSeq>, limit: usize) -> Result<Vec<Queued>, StoreError> {
@@ -319,6 +334,7 @@ impl Writer {
             s.visits = state.meta.visits;
             s.recent = state.recent_ids() as u64;
             s.dead_letters = state.dead;
+            s.pending = state.pending;
             s.file_bytes = db.file_bytes();
             let newest = state.newest().map(|seq| seq.0);
             self.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);

@@ -67,7 +67,13 @@ fn event(n: u64, body: Body) -> Event {
 }
 
 pub fn batch(events: impl IntoIterator<Item = Event>) -> Batch {
-    Batch { events: events.into_iter().collect(), ledger: Vec::new(), checkpoint: None, at: at(1) }
+    Batch {
+        events: events.into_iter().collect(),
+        ledger: Vec::new(),
+        checkpoint: None,
+        settled: Vec::new(),
+        at: at(1),
+    }
 }
 
 pub fn put(visit: u64) -> LedgerChange {

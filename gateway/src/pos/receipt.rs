@@ -4,8 +4,8 @@
 //! most [`MAX_ITEMS`] and [`MAX_TENDERS`] entries, and what was cut says so in [`Flags::cut`]; free texts hold no
 //! card and no phone number; a member number shows in no `Debug`.
 
-use super::digits;
 use super::money::Decimal;
+use super::{content, digits};
 use crate::names::Names;
 use crate::observation;
 use core::fmt;
@@ -63,6 +63,8 @@ pub struct Receipt {
     pub flags: Flags,
     /// The format it came in.
     pub feed: Feed,
+    /// Hash of the print, of a printed receipt: all there is of one that cannot be read.
+    pub print_hash: Option<u64>,
     /// What was wrong with single fields; the rest of the receipt holds.
     pub doubts: Vec<Doubt>,
 }
@@ -308,19 +310,44 @@ impl Receipt {
             amount_minor: self.total,
             currency: self.currency,
             member: self.member.as_ref().map(|m| m.reveal().to_owned()),
-            refers_to: self.refers_to.as_ref().and_then(|link| {
-                let number = printed(link.till.as_ref(), link.number.as_ref()?);
-                Some(SaleRef { till: None, number, business_date: link.business_date })
-            }),
+            refers_to: self.refers_to.as_ref().and_then(|link| self.sale_ref(link, till, names, printed)),
             business_date: self.business_date,
             printed_at: self.end.or(self.begin),
-            content: 0,
+            content: content::of(self),
             marks: Marks {
                 reprint: self.flags.reprint,
                 partial: self.flags.cut,
                 unbalanced: self.flags.unbalanced,
             },
         })
+    }
+}
+
+impl Receipt {
+    /// A link speaks the feed's names: they mean this till where they are the receipt's own, or where it names none.
+    /// A till that the map does not have is no other one: there is nothing to link to.
+    fn sale_ref(
+        &self,
+        link: &Link,
+        till: TillIx,
+        names: &Names,
+        printed: impl Fn(Option<&String>, &String) -> String,
+    ) -> Option<SaleRef> {
+        let number = link.number.as_ref()?;
+        let (store, named) = (link.store.as_ref().or(self.store.as_ref()), link.till.as_ref());
+        let elsewhere =
+            (link.store.is_some() && link.store != self.store) || (named.is_some() && link.till != self.till);
+        let of_map = names.till_of(store.map(String::as_str), named.map(String::as_str));
+        let (till, number) = match (of_map, elsewhere) {
+            (Some(other), true) => (Some(other).filter(|other| *other != till), number.clone()),
+            // Tills that share one of the map: their names go before the number.
+            (None, true) if link.store.is_none() || link.store == self.store => {
+                (None, printed(named, number))
+            }
+            (None, true) => return None,
+            (_, false) => (None, printed(named, number)),
+        };
+        Some(SaleRef { till, number, business_date: link.business_date })
     }
 }
 

@@ -31,11 +31,13 @@ pub struct EngineCounts {
     pub receipts: u64,
     /// Receipts that were recorded before.
     pub receipts_repeated: u64,
+    /// Receipts that were recorded before with other content.
+    pub receipts_revised: u64,
 }
 
 impl EngineCounts {
     /// Names and numbers, for health and for people.
-    pub fn named(&self) -> [(&'static str, u64); 13] {
+    pub fn named(&self) -> [(&'static str, u64); 14] {
         [
             ("accepted", self.accepted),
             ("late", self.late),
@@ -50,6 +52,7 @@ impl EngineCounts {
             ("continued", self.continued),
             ("receipts", self.receipts),
             ("receipts_repeated", self.receipts_repeated),
+            ("receipts_revised", self.receipts_revised),
         ]
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{EngineConfig, EngineCounts, LedgerChange, Output, VisitRecord};
 use crate::event::{
-    Body, Confidence, Event, EventId, FlowInterval, PrivacyMode, ReceiptRecorded, VisitEvent, VisitFact,
+    Body, Confidence, Event, EventId, FlowInterval, PrivacyMode, ReceiptRecorded, ReceiptsReconciled,
+    VisitEvent, VisitFact,
 };
 use crate::flow::Flow;
 use crate::observation::Receipt;
@@ -86,6 +87,13 @@ impl Desk<'_> {
         self.push(id, time, Body::Receipt(receipt));
     }
 
+    /// Publishes a comparison of a day's receipts.
+    pub fn publish_reconciled(&mut self, r: ReceiptsReconciled) {
+        let subject = format!("{:?}|{:?}|{}", r.store, r.till, r.business_date);
+        let id = EventId::of(&self.site.id, subject.as_bytes(), "receipt.reconciled", u64::from(r.seq));
+        self.push(id, self.now, Body::Reconciled(r));
+    }
+
     /// Publishes a flow interval.
     pub fn publish_flow(&mut self, flow: FlowInterval) {
         let subject = format!("{}/{}", flow.scope.as_str(), flow.place);
@@ -99,19 +107,20 @@ impl Desk<'_> {
         EventId::of(&self.site.id, &d.visit.0.to_be_bytes(), kind, u64::from(seq))
     }
 
-    /// Id under which a receipt is recorded (texts quoted, so that none can imitate another): store, till, business date, number and type, or, without a number,
-    /// till, minute and total.
-    pub fn receipt_id(site: &Site, r: &Receipt) -> EventId {
+    /// Id under which a revision of a receipt is recorded (texts quoted, so that none can imitate another): store,
+    /// till, business date, number and type, or, without a number, till, minute, total and content.
+    pub fn receipt_id(site: &Site, r: &Receipt, revision: u32) -> EventId {
         let key = match &r.number {
             Some(number) => {
                 format!("{:?}|{}|{}|{number:?}|{}", r.store, r.till.0, r.business_date, r.kind.as_str())
             }
             None => {
-                let minute = r.at.as_micros().div_euclid(60_000_000);
-                format!("{:?}|{}|{minute}|{:?}|{}", r.store, r.till.0, r.amount_minor, r.kind.as_str())
+                let minute = r.printed_at.unwrap_or(r.at).as_micros().div_euclid(60_000_000);
+                let (total, content) = (r.amount_minor, r.content);
+                format!("{:?}|{}|{minute}|{total:?}|{content:x}|{}", r.store, r.till.0, r.kind.as_str())
             }
         };
-        EventId::of(&site.id, key.as_bytes(), "receipt.recorded", 0)
+        EventId::of(&site.id, key.as_bytes(), "receipt.recorded", u64::from(revision))
     }
 
     /// Id of a zone in the site map.

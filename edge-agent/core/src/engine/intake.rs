@@ -13,7 +13,8 @@
 //! one that is late is decided at once.
 
 use super::Engine;
-use crate::observation::{Observation, Receipt};
+use crate::observation::{DayTotals, Observation, Receipt};
+use crate::purchase::Paper;
 use crate::time::{Span, Timestamp};
 
 /// Time may pass this much between two observations without the second being doubted: a closed mall's night, and
@@ -45,6 +46,7 @@ impl Engine {
     pub fn observe(&mut self, observation: Observation) -> Taken {
         if !self.is_place_known(&observation) {
             self.state.counts.unknown_place += 1;
+            self.settle_ticket(ticket(&observation));
             return Taken::UnknownPlace;
         }
         let at = observation.at();
@@ -79,9 +81,14 @@ impl Engine {
         let at = observation.at();
         if at < self.state.decided {
             self.state.counts.late += 1;
-            if let Observation::Receipt(receipt) = observation {
-                self.state.counts.receipts += 1;
-                self.decide_receipt(&receipt, self.state.decided);
+            let decided = self.state.decided;
+            match observation {
+                Observation::Receipt(receipt) => {
+                    self.state.counts.receipts += 1;
+                    self.decide_paper(Paper::Receipt(receipt), decided);
+                }
+                Observation::DayTotals(totals) => self.decide_paper(Paper::Totals(totals), decided),
+                Observation::Sighting(_) | Observation::SensorHealth(_) => {}
             }
             return Taken::Late;
         }
@@ -105,8 +112,14 @@ impl Engine {
     /// The time of an observation is wrong; it came in after one of `heard_at`.
     fn misdated(&mut self, observation: Observation, heard_at: Option<Timestamp>) {
         self.state.counts.wrong_time += 1;
-        if let (Observation::Receipt(receipt), Some(at)) = (observation, heard_at) {
-            self.accept(Observation::Receipt(Receipt { at, ..receipt }));
+        match (observation, heard_at) {
+            (Observation::Receipt(receipt), Some(at)) => {
+                self.accept(Observation::Receipt(Receipt { at, ..receipt }));
+            }
+            (Observation::DayTotals(totals), Some(at)) => {
+                self.accept(Observation::DayTotals(DayTotals { at, ..totals }));
+            }
+            (lost, _) => self.settle_ticket(ticket(&lost)),
         }
     }
 
@@ -119,5 +132,13 @@ impl Engine {
                 t.till.is_none_or(|till| usize::from(till.0) < self.site.tills.len())
             }
         }
+    }
+}
+
+fn ticket(observation: &Observation) -> Option<u64> {
+    match observation {
+        Observation::Receipt(r) => r.ticket,
+        Observation::DayTotals(t) => t.ticket,
+        Observation::Sighting(_) | Observation::SensorHealth(_) => None,
     }
 }

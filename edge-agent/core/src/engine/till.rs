@@ -1,61 +1,223 @@
-//! A receipt has waited long enough: whose is it?
+//! A receipt has waited long enough: which one is it, and whose? And what a till says of its day.
 
 use super::desk::desk;
-use super::{Desk, Engine};
+use super::{Desk, Engine, Output};
 use crate::event::{
-    Attribution, BagCarried, Confidence, EventId, LinkEvidence, Linked, PrivacyMode, ReceiptKeyBasis,
-    ReceiptRecorded, ReceiptRef, VisitFact,
+    Attribution, BagCarried, Confidence, DeclaredTotals, EventId, LinkEvidence, Linked, PrivacyMode,
+    ReceiptKeyBasis, ReceiptRecorded, ReceiptRef, ReceiptsReconciled, VisitFact, VisitId,
 };
-use crate::observation::{Receipt, ReceiptKind};
-use crate::purchase::{ATTRIBUTED, Posterior, posterior};
+use crate::observation::{DayTotals, Receipt, ReceiptKind};
+use crate::purchase::{self, ATTRIBUTED, Buyer, Paper, Posterior, ReceiptEntry, Verdict, posterior};
 use crate::time::Timestamp;
 use crate::visit::{Device, Phase};
 
 impl Engine {
     pub(super) fn receipt_due(&mut self, now: Timestamp) {
-        while let Some(receipt) = self.state.purchases.due(now) {
-            self.decide_receipt(&receipt, now);
+        while let Some(paper) = self.state.purchases.due(now, self.config.receipt_wait) {
+            self.decide_paper(paper, now);
         }
     }
 
-    pub(super) fn decide_receipt(&mut self, receipt: &Receipt, now: Timestamp) {
-        let id = Desk::receipt_id(&self.site, receipt);
-        if self.state.purchases.is_known(id) {
-            self.state.counts.receipts_repeated += 1;
-            return;
-        }
-        let retracts = match receipt.kind {
-            ReceiptKind::Sale => None,
-            ReceiptKind::Refund | ReceiptKind::Void => self.state.purchases.take_back(receipt),
+    pub(super) fn decide_paper(&mut self, paper: Paper, now: Timestamp) {
+        let ticket = match paper {
+            Paper::Receipt(receipt) => {
+                self.decide_receipt(&receipt, now);
+                receipt.ticket
+            }
+            Paper::Totals(totals) => {
+                let ticket = totals.ticket;
+                self.decide_totals(totals, now);
+                ticket
+            }
         };
-        let zone = self.site.till(receipt.till).zone;
-        let p = match receipt.kind {
+        self.settle_ticket(ticket);
+    }
+
+    /// What was taken in under this ticket needs to be kept no longer.
+    pub(super) fn settle_ticket(&mut self, ticket: Option<u64>) {
+        self.out.extend(ticket.map(Output::Settled));
+    }
+
+    fn decide_receipt(&mut self, receipt: &Receipt, now: Timestamp) {
+        let id = Desk::receipt_id(&self.site, receipt, 0);
+        match self.state.book.verdict(id, receipt) {
+            Verdict::Copy => self.state.counts.receipts_repeated += 1,
+            Verdict::New => self.record(id, receipt, now),
+            Verdict::Revision { revision, buyer } => self.revise(id, receipt, revision, buyer, now),
+        }
+    }
+
+    /// The first of its key.
+    fn record(&mut self, id: EventId, receipt: &Receipt, now: Timestamp) {
+        let mut changes = Vec::new();
+        let takes_back = self.state.book.sale_of(receipt);
+        let taken = takes_back.and_then(|sale| self.state.book.take_bag(sale, &mut changes));
+        let p = self.buyers(receipt);
+        let slot = p.best.filter(|(_, sure)| *sure >= p.none);
+        let buyer = buyer(slot.and_then(|(slot, _)| self.visit_in(slot)), &p);
+        let retracts = taken.map(|(bag, _)| bag);
+        let mut desk = desk!(self, now);
+        let recorded = recorded(receipt, &desk, buyer, Links { retracts, takes_back, ..Links::default() });
+        desk.publish_receipt(id, receipt.at, recorded);
+        if let Some((slot, sure)) = slot.filter(|(_, sure)| *sure >= ATTRIBUTED) {
+            let key = self.state.table.key_of(slot);
+            if let Some(d) = self.state.table.get_mut(key) {
+                let event = carry(d, receipt, sure, p.candidates, &mut desk);
+                // What was not published cannot be taken back.
+                let bag = (self.config.privacy_mode != PrivacyMode::Count).then_some(event);
+                self.remember(id, receipt, bag, buyer, &mut changes);
+            }
+        } else {
+            self.remember(id, receipt, None, buyer, &mut changes);
+        }
+        if let Some(visit) = taken.and_then(|(_, visit)| visit) {
+            self.give_back(visit, now);
+        }
+        self.add_up(receipt, None, now, changes);
+    }
+
+    /// One that is known, with other content.
+    fn revise(&mut self, id: EventId, receipt: &Receipt, revision: u32, buyer: Buyer, now: Timestamp) {
+        let mut changes = Vec::new();
+        self.state.counts.receipts_revised += 1;
+        let former = Desk::receipt_id(&self.site, receipt, revision - 1);
+        let links = Links {
+            revision,
+            replaces: Some(former),
+            takes_back: self.state.book.sale_of(receipt),
+            retracts: None,
+        };
+        let mut desk = desk!(self, now);
+        let recorded = recorded(receipt, &desk, buyer, links);
+        desk.publish_receipt(Desk::receipt_id(&self.site, receipt, revision), receipt.at, recorded);
+        let before = self.state.book.revise(id, receipt, &mut changes);
+        self.add_up(receipt, before.as_ref(), now, changes);
+    }
+
+    fn decide_totals(&mut self, totals: DayTotals, now: Timestamp) {
+        let mut changes = Vec::new();
+        let declared = DeclaredTotals { receipts: totals.receipts, net_minor: totals.net_minor };
+        let key = (totals.store, totals.till, totals.business_date);
+        let news = self.state.book.declare(key.clone(), totals.currency, declared, &mut changes);
+        self.out.extend(changes.into_iter().map(Output::Ledger));
+        if news {
+            self.reconcile(&key, now);
+        }
+    }
+
+    /// Adds a receipt to the totals of its day; where these were declared already, they are compared anew.
+    fn add_up(
+        &mut self,
+        receipt: &Receipt,
+        before: Option<&ReceiptEntry>,
+        now: Timestamp,
+        mut changes: Vec<super::LedgerChange>,
+    ) {
+        let store = self.site.till(receipt.till).store.clone();
+        self.state.book.add_up(&store, receipt, before, &mut changes);
+        self.out.extend(changes.into_iter().map(Output::Ledger));
+        for till in [Some(receipt.till), None] {
+            self.reconcile(&(store.clone(), till, receipt.business_date), now);
+        }
+    }
+
+    fn reconcile(&mut self, key: &(String, Option<crate::site::TillIx>, i32), now: Timestamp) {
+        let mut changes = Vec::new();
+        let Some((entry, declared)) = self.state.book.compare(key, &mut changes) else { return };
+        let r = entry.recorded;
+        let counted = i64::from(r.sales) + i64::from(r.refunds) + i64::from(r.voids);
+        let missing = declared.receipts.map(|n| i64::from(n) - counted);
+        let difference_minor = declared.net_minor.map(|net| net.saturating_sub(r.net_minor));
+        let till = entry.till.map(|till| self.site.till(till).id.clone());
+        let mut desk = desk!(self, now);
+        desk.publish_reconciled(ReceiptsReconciled {
+            store: entry.store,
+            till,
+            business_date: entry.business_date,
+            seq: entry.said,
+            currency: entry.currency.map(|c| c.as_str().to_owned()),
+            declared,
+            recorded: r,
+            missing,
+            difference_minor,
+            complete: missing.unwrap_or(0) == 0 && difference_minor.unwrap_or(0) == 0,
+        });
+        self.out.extend(changes.into_iter().map(Output::Ledger));
+    }
+
+    fn buyers(&self, receipt: &Receipt) -> Posterior {
+        match receipt.kind {
             ReceiptKind::Sale => {
+                let zone = self.site.till(receipt.till).zone;
                 let visitor = |d: &Device| matches!(d.phase, Phase::Inside | Phase::Gone);
                 posterior(zone, receipt.at, self.state.table.iter().filter(|(_, d)| visitor(d)))
             }
             ReceiptKind::Refund | ReceiptKind::Void => Posterior { none: 1.0, ..Posterior::default() },
-        };
-        let mut desk = desk!(self, now);
-        let buyer = p.best.filter(|(_, sure)| *sure >= p.none);
-        let recorded = recorded(receipt, &desk, buyer_visit(&self.state.table, buyer), &p, retracts);
-        desk.publish_receipt(id, receipt.at, recorded);
-        let mut bag = None;
-        if let Some((slot, sure)) = buyer.filter(|(_, sure)| *sure >= ATTRIBUTED) {
-            let key = self.state.table.key_of(slot);
-            if let Some(d) = self.state.table.get_mut(key) {
-                let id = carry(d, receipt, sure, p.candidates, &mut desk);
-                // What was not published cannot be taken back.
-                bag = (self.config.privacy_mode != PrivacyMode::Count).then_some(id);
-            }
         }
-        self.state.purchases.decided(id, receipt, bag);
+    }
+
+    fn visit_in(&self, slot: u32) -> Option<VisitId> {
+        self.state.table.get(self.state.table.key_of(slot)).map(|d| d.visit)
+    }
+
+    fn remember(
+        &mut self,
+        id: EventId,
+        receipt: &Receipt,
+        bag: Option<EventId>,
+        buyer: Buyer,
+        changes: &mut Vec<super::LedgerChange>,
+    ) {
+        let entry = ReceiptEntry {
+            id,
+            till: receipt.till,
+            business_date: receipt.business_date,
+            kind: receipt.kind,
+            number: receipt.number.as_deref().map(purchase::number_hash),
+            content: receipt.content,
+            amount_minor: receipt.amount_minor,
+            unreadable: purchase::is_unreadable(receipt),
+            revision: 0,
+            bag,
+            // In count mode nothing about a visitor may rest on a disk.
+            buyer: Buyer {
+                visit: buyer.visit.filter(|_| self.config.privacy_mode != PrivacyMode::Count),
+                ..buyer
+            },
+        };
+        self.state.book.record(entry, self.config.max_receipts, changes);
+    }
+
+    /// A purchase of a visit that may still go on was taken back.
+    fn give_back(&mut self, visit: VisitId, now: Timestamp) {
+        let found = self.state.table.iter().find(|(_, d)| d.visit == visit).map(|(slot, _)| slot);
+        let Some(slot) = found else { return };
+        let key = self.state.table.key_of(slot);
+        let mut desk = desk!(self, now);
+        if let Some(d) = self.state.table.get_mut(key) {
+            d.purchases = d.purchases.saturating_sub(1);
+            desk.keep(d);
+        }
     }
 }
 
-fn buyer_visit(table: &super::table::Table, buyer: Option<(u32, f32)>) -> Option<String> {
-    let (slot, _) = buyer?;
-    table.get(table.key_of(slot)).map(|d| d.visit.to_string())
+/// How a record of a receipt hangs together with others.
+#[derive(Clone, Copy, Default)]
+struct Links {
+    revision: u32,
+    replaces: Option<EventId>,
+    takes_back: Option<EventId>,
+    retracts: Option<EventId>,
+}
+
+fn buyer(visit: Option<VisitId>, p: &Posterior) -> Buyer {
+    let sure = visit.and(p.best).map_or(p.none, |(_, sure)| sure);
+    Buyer {
+        visit,
+        confidence: Confidence::new(sure),
+        candidates: p.candidates,
+        none: Confidence::new(p.none),
+    }
 }
 
 fn carry(d: &mut Device, receipt: &Receipt, sure: f32, candidates: u32, desk: &mut Desk<'_>) -> EventId {
@@ -85,17 +247,10 @@ fn may_link(receipt: &Receipt, desk: &Desk<'_>) -> bool {
     receipt.consented && desk.config.privacy_mode == PrivacyMode::Consented
 }
 
-fn recorded(
-    receipt: &Receipt,
-    desk: &Desk<'_>,
-    visit_id: Option<String>,
-    p: &Posterior,
-    retracts: Option<EventId>,
-) -> ReceiptRecorded {
+fn recorded(receipt: &Receipt, desk: &Desk<'_>, buyer: Buyer, links: Links) -> ReceiptRecorded {
     let till = desk.site.till(receipt.till);
     // In count mode a receipt stands alone.
-    let visit_id = visit_id.filter(|_| desk.config.privacy_mode != PrivacyMode::Count);
-    let sure = visit_id.as_ref().and(p.best).map_or(p.none, |(_, sure)| sure);
+    let visit = buyer.visit.filter(|_| desk.config.privacy_mode != PrivacyMode::Count);
     ReceiptRecorded {
         store: receipt.store.clone(),
         till: till.id.clone(),
@@ -106,17 +261,17 @@ fn recorded(
         currency: receipt.currency.map(|c| c.as_str().to_owned()),
         business_date: receipt.business_date,
         member: receipt.member.filter(|_| may_link(receipt, desk)),
-        unreadable: receipt.number.is_none() && receipt.amount_minor.is_none(),
+        unreadable: purchase::is_unreadable(receipt),
         attribution: Attribution {
-            visit_id,
-            confidence: Confidence::new(sure),
-            candidates: p.candidates,
-            none: Confidence::new(p.none),
+            visit_id: visit.map(|v| v.to_string()),
+            confidence: if visit.is_some() { buyer.confidence } else { buyer.none },
+            candidates: buyer.candidates,
+            none: buyer.none,
         },
-        retracts,
-        revision: 0,
-        replaces: None,
-        takes_back: None,
+        retracts: links.retracts,
+        revision: links.revision,
+        replaces: links.replaces,
+        takes_back: links.takes_back,
         key: match receipt.number {
             Some(_) => ReceiptKeyBasis::Number,
             None => ReceiptKeyBasis::Content,

@@ -10,6 +10,7 @@ use super::{Engine, Output};
 use crate::event::Identity;
 use crate::identity::{Closed, class_of};
 use crate::observation::{Observation, SensorHealth, Sighting};
+use crate::purchase::Paper;
 use crate::time::Timestamp;
 use crate::visit::{self, After, Device};
 
@@ -43,7 +44,7 @@ impl Engine {
         consider(s.waiting.front().map(Observation::at), Step::Observation);
         consider(s.emissions.next_close(), Step::Emission);
         consider(s.table.next_deadline(), Step::Device);
-        consider(s.purchases.next_deadline(), Step::Receipt);
+        consider(s.purchases.next_deadline(self.config.receipt_wait), Step::Receipt);
         next
     }
 
@@ -71,6 +72,13 @@ impl Engine {
         desk.forget(&device);
     }
 
+    /// A paper waits for its decision.
+    fn wait(&mut self, at: Timestamp, paper: Paper) {
+        if let Some(oldest) = self.state.purchases.add(paper) {
+            self.decide_paper(oldest, at);
+        }
+    }
+
     fn take_turn(&mut self) {
         let Some(observation) = self.state.waiting.pop_front() else { return };
         self.state.flow.observed(observation.at(), self.config.flow_interval);
@@ -83,15 +91,11 @@ impl Engine {
                 }
                 self.locator.set_sensor(sensor, up);
             }
-            // Compared with what was recorded once there is a book.
-            Observation::DayTotals(t) => self.out.extend(t.ticket.map(Output::Settled)),
             Observation::Receipt(r) => {
                 self.state.counts.receipts += 1;
-                let at = r.at;
-                if let Some(oldest) = self.state.purchases.add(r) {
-                    self.decide_receipt(&oldest, at);
-                }
+                self.wait(r.at, Paper::Receipt(r));
             }
+            Observation::DayTotals(t) => self.wait(t.at, Paper::Totals(t)),
         }
     }
 

@@ -1,16 +1,19 @@
-//! Whose receipt is it.
+//! Whose receipt is it, and which one.
 //!
-//! A receipt waits [`AFTER`] so that what is heard just after the sale counts too. Candidates are the visits that
+//! A receipt waits [`AFTER`] (or as long as the configuration says) so that what is heard just after the sale counts too. Candidates are the visits that
 //! were in the till's zone within [`BEFORE`] before and [`AFTER`] after it; the posterior has a place for "nobody
 //! we heard". Weights are simple and fixed; calibration against truth is a matter of its own.
 
-use crate::event::{DeclaredTotals, EventId, RecordedTotals, VisitId};
-use crate::observation::{Receipt, ReceiptKind};
-use crate::site::{TillIx, ZoneIx};
+use crate::observation::{DayTotals, Receipt};
+use crate::site::ZoneIx;
 use crate::time::{Span, Timestamp};
 use crate::visit::{Device, Stay};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+
+mod book;
+pub use book::{Book, BookEntry, BookRecord, Buyer, ReceiptEntry, TotalsEntry, Verdict};
+pub(crate) use book::{is_unreadable, number_hash};
 
 /// A buyer was in the zone at most this long before the receipt was printed …
 pub const BEFORE: Span = Span::from_secs(300);
@@ -22,86 +25,33 @@ pub const ATTRIBUTED: f32 = 0.8;
 const NONE: f32 = 0.12;
 /// Receipts that wait at most; beyond, the oldest is decided early.
 const WAITING: usize = 4096;
-/// Receipts remembered to recognise repeats and refunds.
-const REMEMBERED: usize = 8192;
 
-/// Receipts that wait for a decision, and those decided lately.
+/// What waits for its decision.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Paper {
+    /// A receipt.
+    Receipt(Receipt),
+    /// What was sold in a day. It waits as long as receipts do, so that it is compared after those before it.
+    Totals(DayTotals),
+}
+
+impl Paper {
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::Receipt(r) => r.at,
+            Self::Totals(t) => t.at,
+        }
+    }
+}
+
+/// Papers that wait for a decision, by time.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Purchases {
-    /// By time of sale.
-    waiting: VecDeque<Receipt>,
-    decided: VecDeque<Decided>,
-}
-
-/// What is remembered of a decided receipt.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Decided {
-    id: EventId,
-    till: u16,
-    number: Option<String>,
-    bag: Option<EventId>,
-}
-
-/// What survives a restart of the receipts that were recorded: one record of the book.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BookRecord {
-    /// Under which it is kept. Only increases; the same number again replaces the record.
-    pub number: u64,
-    /// What is kept.
-    pub entry: BookEntry,
-}
-
-/// What a record of the book is about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum BookEntry {
-    /// A receipt.
-    Receipt(ReceiptEntry),
-    /// The receipts of a till in a business day, added up.
-    Totals(TotalsEntry),
-}
-
-/// A receipt that was recorded, as far as reprints, revisions and refunds need it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ReceiptEntry {
-    /// Id of its first `receipt.recorded`.
-    pub id: EventId,
-    /// The till.
-    pub till: TillIx,
-    /// Business date, days since 1970-01-01.
-    pub business_date: i32,
-    /// Sale, refund or void.
-    pub kind: ReceiptKind,
-    /// Hash of its number: for refunds that do not say the date. `None` without a number.
-    pub number: Option<u64>,
-    /// What was sold and paid; see [`Receipt::content`].
-    pub content: u64,
-    /// Total of the last revision, minor units.
-    pub amount_minor: Option<i64>,
-    /// Revisions so far.
-    pub revision: u32,
-    /// The `bag_carried` it made and nobody took back.
-    pub bag: Option<EventId>,
-    /// The visit it was attributed to.
-    pub visit: Option<VisitId>,
-}
-
-/// The receipts of one till in one business day, added up.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TotalsEntry {
-    /// The till.
-    pub till: TillIx,
-    /// Business date, days since 1970-01-01.
-    pub business_date: i32,
-    /// What was recorded.
-    pub recorded: RecordedTotals,
-    /// What the till or its store said.
-    pub declared: Option<DeclaredTotals>,
-    /// Times this was published.
-    pub said: u32,
+    waiting: VecDeque<Paper>,
 }
 
 /// Who may have bought.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Posterior {
     /// The likeliest buyer: slot in the device table, and probability.
     pub best: Option<(u32, f32)>,
@@ -112,46 +62,24 @@ pub struct Posterior {
 }
 
 impl Purchases {
-    /// When the next receipt must be decided.
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.waiting.front().map(|r| r.at + AFTER)
+    /// When the next paper must be decided, if each waits for `wait`.
+    pub fn next_deadline(&self, wait: Span) -> Option<Timestamp> {
+        self.waiting.front().map(|paper| paper.at() + wait)
     }
 
-    /// A receipt came in; gives back one that must be decided now for want of room.
-    pub fn add(&mut self, receipt: Receipt) -> Option<Receipt> {
-        let at = self.waiting.partition_point(|r| r.at <= receipt.at);
-        self.waiting.insert(at, receipt);
+    /// A paper came in; gives back one that must be decided now for want of room.
+    pub fn add(&mut self, paper: Paper) -> Option<Paper> {
+        let at = self.waiting.partition_point(|p| p.at() <= paper.at());
+        self.waiting.insert(at, paper);
         if self.waiting.len() > WAITING { self.waiting.pop_front() } else { None }
     }
 
-    /// The next receipt that is due at `now`.
-    pub fn due(&mut self, now: Timestamp) -> Option<Receipt> {
-        if self.next_deadline()? > now {
+    /// The next paper that is due at `now`.
+    pub fn due(&mut self, now: Timestamp, wait: Span) -> Option<Paper> {
+        if self.next_deadline(wait)? > now {
             return None;
         }
         self.waiting.pop_front()
-    }
-
-    /// Whether this receipt was recorded before.
-    pub fn is_known(&self, id: EventId) -> bool {
-        self.decided.iter().any(|d| d.id == id)
-    }
-
-    /// Remembers a decision.
-    pub fn decided(&mut self, id: EventId, receipt: &Receipt, bag: Option<EventId>) {
-        if self.decided.len() == REMEMBERED {
-            self.decided.pop_front();
-        }
-        self.decided.push_back(Decided { id, till: receipt.till.0, number: receipt.number.clone(), bag });
-    }
-
-    /// The `bag_carried` that a refund or void takes back, once.
-    pub fn take_back(&mut self, refund: &Receipt) -> Option<EventId> {
-        let sale = refund.refers_to.as_ref().map(|r| r.number.as_str()).or(refund.number.as_deref())?;
-        let same = |d: &&mut Decided| {
-            d.till == refund.till.0 && d.number.as_deref() == Some(sale) && d.bag.is_some()
-        };
-        self.decided.iter_mut().rev().find(same)?.bag.take()
     }
 }
 

@@ -23,6 +23,7 @@ use visit_core::time::Timestamp;
 /// Looks at inputs, store, keys, lists, broker and clock.
 pub(super) fn examine(agent: &AgentConfig, site: Option<&Site>, offline: bool, report: &mut Report) {
     inputs(agent, report);
+    super::feeds::examine(agent, offline, report);
     store(&agent.store, report);
     let now = clock(report);
     let today = site.and_then(BusinessCalendar::new).map(|mut calendar| calendar.day(now));
@@ -30,10 +31,10 @@ pub(super) fn examine(agent: &AgentConfig, site: Option<&Site>, offline: bool, r
     consent_list(&agent.privacy, report);
     password(&agent.mqtt, report);
     if let Some(tls) = &agent.mqtt.tls {
-        tls_files(tls, report);
+        tls_files("mqtt.tls", tls, report);
     }
     if !offline {
-        broker(&agent.mqtt, report);
+        reach("broker", &agent.mqtt.host, agent.mqtt.port, report);
     }
     if my_uid() == Some(0) {
         report.right("checked as root: the daemon may see less; sudo -u edge-agent edge-agent check tells");
@@ -178,7 +179,7 @@ fn password(mqtt: &MqttSettings, report: &mut Report) {
     }
 }
 
-fn private(path: &Path, what: &str, report: &mut Report) {
+pub(super) fn private(path: &Path, what: &str, report: &mut Report) {
     let mode = fs::metadata(path).map_or(0, |m| m.permissions().mode());
     let shown = path.display();
     if mode & 0o007 != 0 {
@@ -188,19 +189,20 @@ fn private(path: &Path, what: &str, report: &mut Report) {
     }
 }
 
-fn tls_files(tls: &MqttTlsSettings, report: &mut Report) {
+/// The files of `[mqtt.tls]`, or of a table of its kind called `name`.
+pub(super) fn tls_files(name: &str, tls: &MqttTlsSettings, report: &mut Report) {
     let mut roots = RootCertStore::empty();
     let ca = tls.ca.display();
     match certificates(&tls.ca) {
         Err(e) => {
-            report.error(format!("mqtt.tls.ca {ca}: {e}"), format!("openssl x509 -in {ca} -noout -text"));
+            report.error(format!("{name}.ca {ca}: {e}"), format!("openssl x509 -in {ca} -noout -text"));
         }
         Ok(found) => {
             let n = found.len();
             match found.into_iter().try_for_each(|c| roots.add(c)) {
                 Err(e) => report
-                    .error(format!("mqtt.tls.ca {ca}: {e}"), format!("openssl x509 -in {ca} -noout -text")),
-                Ok(()) => report.right(format!("mqtt.tls.ca {ca}: {n} certificates")),
+                    .error(format!("{name}.ca {ca}: {e}"), format!("openssl x509 -in {ca} -noout -text")),
+                Ok(()) => report.right(format!("{name}.ca {ca}: {n} certificates")),
             }
         }
     }
@@ -208,24 +210,24 @@ fn tls_files(tls: &MqttTlsSettings, report: &mut Report) {
     let (cert_shown, key_shown) = (cert.display(), key.display());
     let chain = certificates(cert).map_err(|e| {
         report.error(
-            format!("mqtt.tls.cert {cert_shown}: {e}"),
+            format!("{name}.cert {cert_shown}: {e}"),
             format!("openssl x509 -in {cert_shown} -noout -text"),
         );
     });
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|e| {
-        let what = format!("mqtt.tls.key {key_shown}: no private key in PEM: {e}");
+        let what = format!("{name}.key {key_shown}: no private key in PEM: {e}");
         report.error(what, format!("openssl pkey -in {key_shown} -noout"));
     });
     let (Ok(chain), Ok(secret)) = (chain, secret) else { return };
-    private(key, "mqtt.tls.key", report);
+    private(key, &format!("{name}.key"), report);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|b| b.with_root_certificates(roots).with_client_auth_cert(chain, secret));
     match config {
-        Ok(_) => report.right(format!("mqtt.tls.cert {cert_shown}: fits its key")),
+        Ok(_) => report.right(format!("{name}.cert {cert_shown}: fits its key")),
         Err(e) => report.error(
-            format!("mqtt.tls.cert {cert_shown} and key {key_shown} do not go together: {e}"),
+            format!("{name}.cert {cert_shown} and key {key_shown} do not go together: {e}"),
             format!("openssl x509 -in {cert_shown} -noout -pubkey; openssl pkey -in {key_shown} -pubout"),
         ),
     }
@@ -238,8 +240,10 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     if found.is_empty() { Err("holds no certificate in PEM".into()) } else { Ok(found) }
 }
 
-fn broker(mqtt: &MqttSettings, report: &mut Report) {
-    let (host, port) = (mqtt.host.clone(), mqtt.port);
+/// Whether somebody listens there.
+pub(super) fn reach(what: &str, host: &str, port: u16, report: &mut Report) {
+    let next = format!("is the {what} up, and does the firewall let us through? nc -vz {host} {port}");
+    let host = host.to_owned();
     let name = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     // The resolver of the system cannot be told to hurry; it is left behind when it takes too long.
     let (tell, told) = mpsc::channel();
@@ -257,11 +261,10 @@ fn broker(mqtt: &MqttSettings, report: &mut Report) {
         // Nobody listens any more when it took too long.
         let _ = tell.send(connect());
     });
-    let next = format!("is the broker up, and does the firewall let us through? nc -vz {} {port}", mqtt.host);
     match told.recv_timeout(CONNECT * (MAX_ADDRESSES as u32 + 1)) {
-        Ok(Ok(address)) => report.right(format!("broker {name}: answers at {address}")),
-        Ok(Err(e)) => report.error(format!("broker {name}: {e}"), next),
-        Err(_) => report.error(format!("broker {name}: no answer in time"), next),
+        Ok(Ok(address)) => report.right(format!("{what} {name}: answers at {address}")),
+        Ok(Err(e)) => report.error(format!("{what} {name}: {e}"), next),
+        Err(_) => report.error(format!("{what} {name}: no answer in time"), next),
     }
 }
 

@@ -11,6 +11,8 @@ use visit_core::time::{Span, Timestamp};
 const WINDOW: usize = 31;
 /// Before so many, nothing is said.
 const ENOUGH: usize = 5;
+/// A pushed receipt this old or younger tells of its till's clock; an older one has waited somewhere.
+const FRESH: Span = Span::from_secs(600);
 /// Further off than this a receipt is late, not its till's clock wrong by it: it does not count.
 const FARTHEST: Span = Span::from_secs(86_400);
 
@@ -42,6 +44,22 @@ impl Skew {
         sorted.get(sorted.len() / 2).map(|us| Span::from_micros(*us))
     }
 
+    /// When a receipt that reached us at `captured` was done. One that was printed at that moment (`prompt`) says so
+    /// itself; one that waited somewhere says what its till's clock showed (`said`), which is learnt from the others.
+    pub fn happened(
+        &mut self,
+        till: TillIx,
+        captured: Timestamp,
+        said: Option<Timestamp>,
+        prompt: bool,
+    ) -> Timestamp {
+        let Some(said) = said else { return captured };
+        if prompt || captured.since(said).as_micros().saturating_abs() <= FRESH.as_micros() {
+            self.observe(till, captured, said);
+        }
+        if prompt { captured } else { self.corrected(till, said).min(captured) }
+    }
+
     /// A till's time by our clock; as it is where the skew is not known.
     pub fn corrected(&self, till: TillIx, said: Timestamp) -> Timestamp {
         self.of(till).map_or(said, |skew| said.saturating_add(skew))
@@ -70,6 +88,19 @@ mod tests {
         }
         assert_eq!(skew.of(till), Some(Span::ZERO));
         assert_eq!(skew.corrected(TillIx(9), at(7)), at(7));
+    }
+
+    #[test]
+    fn a_receipt_that_waited_is_dated_by_its_till_and_one_just_printed_by_us() {
+        let (till, mut skew) = (TillIx(0), Skew::default());
+        let at = |s: i64| Timestamp::from_micros(1_700_000_000_000_000 + s * 1_000_000);
+        // The till is 40 s behind.
+        for n in 0..5 {
+            assert_eq!(skew.happened(till, at(n * 60), Some(at(n * 60 - 40)), true), at(n * 60));
+        }
+        assert_eq!(skew.happened(till, at(9_000), Some(at(1_000)), false), at(1_040));
+        assert_eq!(skew.happened(till, at(9_000), None, false), at(9_000));
+        assert_eq!(skew.happened(till, at(9_000), Some(at(90_000)), false), at(9_000), "never in the future");
     }
 
     #[test]
