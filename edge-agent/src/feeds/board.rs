@@ -1,15 +1,16 @@
 //! How each feed is doing: for health, and for whoever asks why a till is silent.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use visit_core::time::Timestamp;
 
 /// How one feed is doing. Counters since start.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FeedState {
     /// `serial`, `printer`, `http`, `mqtt` or `folder`.
-    pub kind: &'static str,
+    pub kind: String,
     /// It can receive: the line is open, the port is bound, the broker answers, the folder can be read.
     pub up: bool,
     /// Why not, or what went wrong last, in words; no content of a receipt.
@@ -25,10 +26,10 @@ pub struct FeedState {
     /// Papers or pieces of one that were lost for want of room.
     pub lost: u64,
     /// When the last paper was delivered.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "as_text", skip_deserializing)]
     pub last_delivered_at: Option<Timestamp>,
     /// Nothing came for longer than usual, since then.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "as_text", skip_deserializing)]
     pub silent_since: Option<Timestamp>,
 }
 
@@ -38,9 +39,9 @@ pub struct Board(Arc<Mutex<BTreeMap<Arc<str>, FeedState>>>);
 
 impl Board {
     /// The reporter of a feed.
-    pub fn reporter(&self, name: &str, kind: &'static str) -> Reporter {
+    pub fn reporter(&self, name: &str, kind: &str) -> Reporter {
         let name: Arc<str> = name.into();
-        self.change(&name, |state| state.kind = kind);
+        self.change(&name, |state| kind.clone_into(&mut state.kind));
         Reporter { board: self.clone(), name }
     }
 
@@ -79,6 +80,11 @@ impl Reporter {
     pub fn down(&self, why: impl Into<String>) {
         let why = why.into();
         self.change(|state| (state.up, state.problem) = (false, Some(why)));
+    }
+
+    /// A paper of a feed was lost.
+    pub fn lost(&self, feed: &Arc<str>) {
+        self.board.change(feed, |state| state.lost += 1);
     }
 
     /// Changes the state.

@@ -8,7 +8,12 @@
 
 mod board;
 mod desk;
+pub mod documents;
+pub mod folder;
+pub mod http;
+pub mod mqtt;
 pub mod silence;
+pub mod tap;
 
 pub use board::{Board, FeedState, Reporter};
 pub use desk::Desk;

@@ -1,6 +1,6 @@
 //! Receipts as JSON documents: what POS software pushes.
 //!
-//! Two shapes, told apart by their fields:
+//! Three shapes, told apart by their fields:
 //!
 //! ```text
 //! postsalescreate  {"salestotal": {"mallid","storecode","tillid","txdocno","txdate_yyyymmdd","txtime_hhmmss",
@@ -10,6 +10,8 @@
 //! ours             {"at","till","store","number","type","amount_minor"|"amount","currency","member",
 //!                   "refers_to","business_date","items":[{"name","code","quantity","amount_minor"|"amount"}],
 //!                   "tenders":[{"kind","amount_minor"|"amount"}]}, as in the observation log
+//! totals of a day  {"type":"day_totals","store","till","business_date","receipts","net_minor"|"net","currency"}, or a
+//!                   postdailysalessummary {"storecode","tillid","salesdate","transactioncount","netamount"}
 //! ```
 //!
 //! The first is what several malls run as `postsalescreate` with small differences: the header flat or as
@@ -23,9 +25,11 @@
 mod fields;
 mod mall;
 mod ours;
+mod totals;
 
 use self::fields::{Fields, Problems};
 use super::receipt::Receipt;
+use super::totals::DayTotals;
 use jiff::tz::TimeZone;
 use serde_json::value::RawValue;
 use visit_core::observation::Currency;
@@ -54,17 +58,37 @@ pub struct Problem {
     pub what: String,
 }
 
-/// The receipt of a document, or everything that is wrong with it.
-pub fn parse(document: &[u8], settings: &Settings) -> Result<Receipt, Vec<Problem>> {
+/// What a document holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Document {
+    /// A receipt.
+    Receipt(Box<Receipt>),
+    /// What was sold in a day.
+    Totals(DayTotals),
+}
+
+/// What a document holds, or everything that is wrong with it.
+pub fn parse_any(document: &[u8], settings: &Settings) -> Result<Document, Vec<Problem>> {
     let mut problems = Problems::default();
     let parsed = read(document, settings, &mut problems);
     match (parsed, problems.list.is_empty()) {
-        (Some(receipt), true) => Ok(receipt),
+        (Some(document), true) => Ok(document),
         _ => Err(problems.list),
     }
 }
 
-fn read(document: &[u8], settings: &Settings, problems: &mut Problems) -> Option<Receipt> {
+/// The receipt of a document, or everything that is wrong with it.
+pub fn parse(document: &[u8], settings: &Settings) -> Result<Receipt, Vec<Problem>> {
+    match parse_any(document, settings)? {
+        Document::Receipt(receipt) => Ok(*receipt),
+        Document::Totals(_) => {
+            let what = "holds the totals of a day where a receipt belongs".to_owned();
+            Err(vec![Problem { path: "document".into(), what }])
+        }
+    }
+}
+
+fn read(document: &[u8], settings: &Settings, problems: &mut Problems) -> Option<Document> {
     if document.len() > MAX_DOCUMENT {
         problems.add("document", format!("is longer than {MAX_DOCUMENT} bytes"));
         return None;
@@ -80,15 +104,22 @@ fn read(document: &[u8], settings: &Settings, problems: &mut Problems) -> Option
     };
     let mut all = Fields::of(raw, "", problems)?;
     // What carries the document in SOAP and its translations to JSON.
-    for envelope in ["postsalescreate", "postesalescreate", "astr_request", "request"] {
+    let mut summary = false;
+    for envelope in
+        ["postsalescreate", "postesalescreate", "postdailysalessummary", "astr_request", "request", "dailysalessummary"]
+    {
         if let Some(inner) = all.get(&[envelope]) {
+            summary |= envelope.contains("summary");
             all = Fields::of(inner, "", problems)?;
         }
     }
+    if summary || totals::is_totals(&all, problems) {
+        return totals::read(&all, settings, problems).map(Document::Totals);
+    }
     if all.get(&["salestotal", "esalestotal", "saleshdr"]).is_some() || all.get(&["txdocno"]).is_some() {
-        mall::read(&all, settings, problems)
+        mall::read(&all, settings, problems).map(|r| Document::Receipt(Box::new(r)))
     } else if all.get(&["till", "number", "amount_minor", "amount"]).is_some() {
-        ours::read(&all, settings, problems)
+        ours::read(&all, settings, problems).map(|r| Document::Receipt(Box::new(r)))
     } else {
         let wanted =
             "is no receipt: wanted a postsalescreate (salestotal or txdocno) or ours (till, number, amount)";

@@ -18,7 +18,7 @@ use super::tokens::{self, Junk, Span, Token, Tokeniser};
 use std::collections::VecDeque;
 
 /// One receipt as printed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Printed {
     /// What a person reads, top to bottom.
     pub lines: Vec<String>,

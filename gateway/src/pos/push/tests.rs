@@ -112,3 +112,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn totals_of_a_day_in_both_shapes() {
+    let settings = Settings { zone: None, currency: Currency::new("CNY") };
+    let wanted = super::super::totals::DayTotals {
+        store: Some("S1".into()),
+        till: Some("T1".into()),
+        business_date: Some(20_413),
+        currency: Currency::new("CNY"),
+        receipts: Some(87),
+        net: Some(4_218_600),
+    };
+    for text in [
+        r#"{"postdailysalessummary":{"storecode":"S1","tillid":"T1","salesdate":"20251121","transactioncount":87,"netamount":"42186.00"}}"#,
+        r#"{"type":"day_totals","store":"S1","till":"T1","business_date":"2025-11-21","receipts":87,"net_minor":4218600}"#,
+        r#"{"storecode":"S1","tillid":"T1","txdate_yyyymmdd":20251121,"TxCount":"87","netamount":42186}"#,
+    ] {
+        assert_eq!(parse_any(text.as_bytes(), &settings), Ok(Document::Totals(wanted.clone())), "{text}");
+        assert!(parse(text.as_bytes(), &settings).is_err());
+    }
+    let none = parse_any(br#"{"type":"day_totals","store":"S1","business_date":"x"}"#, &settings).unwrap_err();
+    assert_eq!(none.len(), 2, "{none:?}");
+}

@@ -1,0 +1,154 @@
+//! Network printers: TCP port 9100, in-line or instead of a printer.
+//!
+//! In-line, every byte goes on to the printer, and every byte of the printer back to the till (it waits for replies to
+//! status requests), before anything else is done with it; half-closed connections stay half-closed. While the printer
+//! does not answer, a till's connection is closed, as a printer that is off would.
+//!
+//! Without `forward` we are the printer: what tills ask of its state (`DLE EOT n`, Epson ESC/POS "transmit real-time
+//! status") is answered as by one that is online, has paper and no error. Only requests that come in a packet of their
+//! own are answered: the bytes of a picture hold such requests by chance.
+
+use super::parser::{Copies, Feed};
+use crate::config::PrinterSettings;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Connections of one listener at once.
+const CONNECTIONS: usize = 64;
+/// Bytes moved at once.
+const CHUNK: usize = 16 << 10;
+/// A printer that is on answers sooner.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Between attempts to bind, and after an error of `accept`.
+const AGAIN: Duration = Duration::from_secs(2);
+/// A status request that comes alone is shorter.
+const STATUS_PACKET: usize = 64;
+
+/// Listens until `cancel`.
+pub(super) async fn listen(settings: PrinterSettings, feed: Feed, cancel: CancellationToken) {
+    let settings = Arc::new(settings);
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let listener = match TcpListener::bind(settings.listen).await {
+            Ok(listener) => listener,
+            Err(e) => {
+                feed.report.down(format!("cannot listen on {}: {e}", settings.listen));
+                tokio::select! {
+                    () = tokio::time::sleep(AGAIN) => continue,
+                    () = cancel.cancelled() => return,
+                }
+            }
+        };
+        feed.report.up();
+        info!(feed = %feed.report.name(), listen = %settings.listen, "listening for tills");
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = cancel.cancelled() => return,
+            };
+            let Ok((till, _)) = accepted else {
+                // Out of descriptors, usually.
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            };
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                feed.report.change(|state| state.refused += 1);
+                continue;
+            };
+            let (settings, feed, cancel) = (Arc::clone(&settings), feed.clone(), cancel.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = connection(till, &settings, &feed) => {}
+                    () = cancel.cancelled() => {}
+                }
+                drop(place);
+            });
+        }
+    }
+}
+
+async fn connection(till: TcpStream, settings: &PrinterSettings, feed: &Feed) {
+    let _ = till.set_nodelay(true);
+    let Some(forward) = &settings.forward else {
+        return stand_in(till, &feed.parser()).await;
+    };
+    let printer = match tokio::time::timeout(CONNECT, TcpStream::connect(forward)).await {
+        Ok(Ok(printer)) => printer,
+        failed => {
+            let why = failed.map_or_else(|_| "no answer".to_owned(), |r| r.err().map_or_else(String::new, |e| e.to_string()));
+            let why = format!("printer {forward}: {why}");
+            warn!(feed = %feed.report.name(), "{why}");
+            feed.report.change(|state| state.problem = Some(why));
+            return;
+        }
+    };
+    feed.report.up();
+    let _ = printer.set_nodelay(true);
+    let copies = feed.parser();
+    let (from_till, to_till) = till.into_split();
+    let (from_printer, to_printer) = printer.into_split();
+    // Each direction ends by itself; the other may go on. An error is passed on by closing both.
+    let there = pass(from_till, to_printer, Some(&copies));
+    let back = pass(from_printer, to_till, None);
+    if let Err(e) = tokio::try_join!(there, back) {
+        warn!(feed = %feed.report.name(), "a connection broke: {e}");
+        copies.cut_off();
+    }
+}
+
+/// Moves bytes until the sender is done, and says so to the receiver.
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, copies: Option<&Copies>) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let n = from.read(&mut chunk).await?;
+        if n == 0 {
+            // Whoever has closed already needs not be told.
+            let _ = to.shutdown().await;
+            return Ok(());
+        }
+        to.write_all(&chunk[..n]).await?;
+        if let Some(copies) = copies {
+            copies.take(&chunk[..n]);
+        }
+    }
+}
+
+/// There is no printer but us.
+async fn stand_in(mut till: TcpStream, copies: &Copies) {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match till.read(&mut chunk).await {
+            Ok(0) => return,
+            Ok(n) => {
+                copies.take(&chunk[..n]);
+                let replies = replies(&chunk[..n]);
+                if !replies.is_empty() && till.write_all(&replies).await.is_err() {
+                    return;
+                }
+            }
+            Err(_) => return copies.cut_off(),
+        }
+    }
+}
+
+/// What a printer that is well answers to status requests: bits 1 and 4 are always set (Epson ESC/POS, `DLE EOT`).
+fn replies(packet: &[u8]) -> Vec<u8> {
+    if packet.len() > STATUS_PACKET {
+        return Vec::new();
+    }
+    packet
+        .windows(3)
+        .filter_map(|w| match w {
+            [0x10, 0x04, 1] => Some(0x16),
+            [0x10, 0x04, 2..=4] => Some(0x12),
+            _ => None,
+        })
+        .collect()
+}
