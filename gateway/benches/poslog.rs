@@ -69,8 +69,11 @@ const MALL: &str = r#"{"salestotal":{"mallid":"1","storecode":"L1","tillid":"01"
 
 #[divan::bench]
 fn push_document(bencher: Bencher<'_, '_>) {
-    let settings =
-        push::Settings { zone: TimeZone::get("Asia/Shanghai").ok(), currency: Currency::new("CNY") };
+    let settings = push::Settings {
+        zone: TimeZone::get("Asia/Shanghai").ok(),
+        currency: Currency::new("CNY"),
+        till_known: false,
+    };
     bencher
         .counter(ItemsCount::new(1usize))
         .counter(BytesCount::new(MALL.len()))

@@ -147,7 +147,7 @@ fn every_seed_is_read_as_what_it_is() {
     let zone = jiff::tz::TimeZone::get("Asia/Shanghai").ok();
     let currency = visit_core::observation::Currency::new("CNY");
     for (bytes, total) in [(MALL, 150), (OURS, 123_450)] {
-        let settings = push::Settings { zone: zone.clone(), currency };
+        let settings = push::Settings { zone: zone.clone(), currency, till_known: false };
         assert_eq!(push::parse(bytes.as_bytes(), &settings).unwrap().total, Some(total));
     }
     for (target, name, bytes) in seeds().into_iter().filter(|(target, ..)| *target == "poslog") {

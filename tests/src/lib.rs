@@ -18,6 +18,7 @@ pub mod day;
 pub mod installation;
 pub mod random;
 pub mod subscriber;
+pub mod tills;
 pub mod wait;
 
 pub use agent::{Agent, Finished};
@@ -26,6 +27,7 @@ pub use day::{DayFacts, write_day};
 pub use installation::{Installation, Settings};
 pub use random::Random;
 pub use subscriber::Subscriber;
+pub use tills::Tills;
 pub use wait::{holds_for, wait_until};
 
 /// Says why a test does not run here. Always the same first word, for `tests/run` to find.

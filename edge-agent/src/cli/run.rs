@@ -7,6 +7,7 @@ use crate::config::{
     self, AgentConfig, Config, LogFormat, LogSettings, MqttProtocol, MqttSettings, ReplaySettings,
     SourceSettings,
 };
+use crate::feeds::start as feeds;
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, PipelineError, wall_clock};
 use crate::privacy::{Privacy, PrivacyError};
 use crate::publish::PublisherError;
@@ -60,18 +61,29 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let cancel = agent::stop_signal()
         .map_err(|e| Failure::new(Exit::Unavailable, format!("cannot watch for signals: {e}")))?;
     let pace = common_pace(&agent)?;
-    let source = open_source(&agent, &site)?;
     let mqtt = mqtt_config(&agent.mqtt)?;
     let now = wall_clock();
-    let privacy = Privacy::for_recording(&agent.privacy, &agent.inference.tags, &site, now)
-        .map_err(|e| privacy_failure(&e))?;
+    let live = feeds::any(&agent);
+    let privacy = if live { Privacy::open } else { Privacy::for_recording };
+    let privacy =
+        privacy(&agent.privacy, &agent.inference.tags, &site, now).map_err(|e| privacy_failure(&e))?;
     let mut options = StoreOptions::new(now);
     options.max_bytes = agent.store.max_bytes;
     let (store, recovered) = Store::open(&agent.store.dir, &options).map_err(|e| store_failure(&e))?;
     let session = recovered.session;
     let (health, health_seen) = watch::channel(Value::Null);
+    // Their tasks end with us, whichever way we end.
+    let mut tasks = None;
+    let input = if live {
+        let feeds = feeds::start(&agent, &site, &mqtt, &cancel)
+            .map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
+        tasks = Some(feeds.tasks);
+        Input::Live(Box::new(feeds.input))
+    } else {
+        Input::Source(open_source(&agent, &site)?)
+    };
     let mut pipeline = Pipeline {
-        input: Input::Source(source),
+        input,
         privacy,
         room: EngineRoom::new(site.clone(), engine_config(&agent, &site, version)),
         store,
@@ -99,6 +111,7 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     );
     let report =
         agent::serve(pipeline, health_seen, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
+    drop(tasks);
     info!(
         observations = report.pipeline.observations,
         events = report.pipeline.events,
@@ -152,6 +165,7 @@ pub(super) fn engine_config(agent: &AgentConfig, site: &Site, version: u32) -> E
         dwell_threshold: span(agent.inference.dwell_threshold),
         staff_presence: span(agent.inference.staff_presence),
         reorder: span(agent.inference.reorder),
+        receipt_wait: span(agent.receipts.decide_after),
         k: agent.privacy.k,
         ..EngineConfig::default()
     }
@@ -167,12 +181,7 @@ fn mqtt_config(settings: &MqttSettings) -> Result<MqttConfig, Failure> {
             MqttProtocol::V311 => Protocol::Mqtt311,
         },
         client_id: settings.client_id.clone(),
-        tls: settings.tls.as_ref().map(|tls| TlsConfig {
-            ca_file: tls.ca.clone(),
-            client_cert: tls.client.as_ref().map(|(cert, _)| cert.clone()),
-            client_key: tls.client.as_ref().map(|(_, key)| key.clone()),
-            alpn: Vec::new(),
-        }),
+        tls: settings.tls.as_ref().map(TlsConfig::from),
         username: settings.username.clone(),
         password: password.map_err(|e| Failure::new(Exit::Config, format!("mqtt.password_file: {e}")))?,
         keep_alive: settings.keep_alive,
@@ -184,13 +193,16 @@ fn mqtt_config(settings: &MqttSettings) -> Result<MqttConfig, Failure> {
 }
 
 /// Logs to standard error; `RUST_LOG` overrides the configured level.
-fn start_log(settings: &LogSettings) {
+pub(super) fn start_log(settings: &LogSettings) {
     use tracing_subscriber::EnvFilter;
     use tracing_subscriber::filter::LevelFilter;
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::from_level(settings.level).into())
         .from_env_lossy();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours =
+        std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match settings.format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),

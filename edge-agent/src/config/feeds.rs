@@ -19,6 +19,8 @@ pub struct ReceiptSettings {
     pub opening_hours: (u16, u16),
     /// A feed of which too little is known is silent after this long within opening hours.
     pub silent_after: Duration,
+    /// A receipt waits so long for its decision: what is heard just after the sale counts too.
+    pub decide_after: Duration,
     /// Where the tap process (`edge-agent tap`) hands over what printers print; `None`: the daemon listens itself.
     pub tap_socket: Option<PathBuf>,
 }
@@ -192,6 +194,7 @@ pub(super) fn receipts(r: &Reader<'_>, t: &Table<'_>) -> ReceiptSettings {
         currency: currency(t),
         opening_hours: opening_hours.unwrap_or((10 * 60, 22 * 60)),
         silent_after: Duration::from_secs(60 * number(t, "silent_after_min", 10..=10_080, 120)),
+        decide_after: seconds(t, "decide_after_s", 0..=600, 60),
         tap_socket: r.path(t, "tap_socket", "\"/run/edge-agent/tap.sock\""),
     };
     t.done();

@@ -18,7 +18,9 @@ pub fn read(bytes: &[u8], settings: &Settings) -> Result<Vec<Paper>, Vec<(usize,
         Ok(list) => list.into_iter().map(|raw| raw.get().as_bytes()).collect(),
         // A document over several lines is one; what is none as a whole may be one a line.
         Err(_) if serde_json::from_slice::<&RawValue>(text).is_ok() => vec![text],
-        Err(_) => text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect(),
+        Err(_) => {
+            text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect()
+        }
     };
     if list.is_empty() || list.len() > MAX_DOCUMENTS {
         return Err(problem(&format!("holds {} documents; send 1 to {MAX_DOCUMENTS} at once", list.len())));
@@ -45,7 +47,8 @@ pub fn read(bytes: &[u8], settings: &Settings) -> Result<Vec<Paper>, Vec<(usize,
 mod tests {
     use super::*;
 
-    const ONE: &str = r#"{"till":"t","number":"1","at":"2025-11-21T01:00:00Z","amount_minor":100,"currency":"CNY"}"#;
+    const ONE: &str =
+        r#"{"till":"t","number":"1","at":"2025-11-21T01:00:00Z","amount_minor":100,"currency":"CNY"}"#;
 
     #[test]
     fn one_a_list_or_one_a_line() {

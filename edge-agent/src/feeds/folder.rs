@@ -63,7 +63,9 @@ pub async fn watch(folder: Folder, cancel: CancellationToken) {
                     };
                     if let Err(e) = taken {
                         warn!(feed = %folder.report.name(), "{}: {e}", file.display());
-                        folder.report.change(|state| state.problem = Some(format!("{}: {e}", file.display())));
+                        folder
+                            .report
+                            .change(|state| state.problem = Some(format!("{}: {e}", file.display())));
                     }
                     seen.remove(&file);
                 }
@@ -131,7 +133,10 @@ async fn take(folder: &Folder, path: &Path) -> io::Result<()> {
         why += problem;
         why.push('\n');
     }
-    fs::write(to.with_file_name(format!("{}.why.txt", to.file_name().unwrap_or_default().to_string_lossy())), why)?;
+    fs::write(
+        to.with_file_name(format!("{}.why.txt", to.file_name().unwrap_or_default().to_string_lossy())),
+        why,
+    )?;
     fs::rename(path, &to)
 }
 
@@ -218,6 +223,7 @@ async fn read(path: &Path, batch: &mut Batch<'_>) -> io::Result<()> {
                 encoding: batch.folder.settings.encoding.clone(),
                 zone: defaults.zone,
                 currency: defaults.currency,
+                till_known: batch.folder.till.is_some(),
             };
             let mut table = match Table::new(file, mapping) {
                 Ok(table) => table,

@@ -165,7 +165,10 @@ async fn answer(push: &Push, request: Request<Incoming>) -> Response<Full<Bytes>
             return reply(StatusCode::PAYLOAD_TOO_LARGE, &json!({ "error": what }));
         }
         Ok(Err(_)) | Err(_) => {
-            return reply(StatusCode::REQUEST_TIMEOUT, &json!({ "error": "the message did not come to its end" }));
+            return reply(
+                StatusCode::REQUEST_TIMEOUT,
+                &json!({ "error": "the message did not come to its end" }),
+            );
         }
     };
     push.report.change(|state| state.bytes += body.len() as u64);
@@ -186,8 +189,10 @@ async fn keep(push: &Push, papers: Vec<Paper>) -> Response<Full<Bytes>> {
     let verdicts = match timeout(DURABLE, push.intake.deliver(push.report.name(), arrivals)).await {
         Ok(Ok(verdicts)) => verdicts,
         Ok(Err(NotKept)) | Err(_) => {
-            let mut later =
-                reply(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": "not kept for now; send it again" }));
+            let mut later = reply(
+                StatusCode::SERVICE_UNAVAILABLE,
+                &json!({ "error": "not kept for now; send it again" }),
+            );
             later.headers_mut().insert(RETRY_AFTER, hyper::header::HeaderValue::from_static("5"));
             return later;
         }

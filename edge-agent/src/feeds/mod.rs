@@ -13,6 +13,7 @@ pub mod folder;
 pub mod http;
 pub mod mqtt;
 pub mod silence;
+pub mod start;
 pub mod tap;
 
 pub use board::{Board, FeedState, Reporter};

@@ -260,6 +260,17 @@ pub enum TlsError {
     Library(#[from] rustls::Error),
 }
 
+impl From<&crate::config::MqttTlsSettings> for TlsConfig {
+    fn from(tls: &crate::config::MqttTlsSettings) -> Self {
+        Self {
+            ca_file: tls.ca.clone(),
+            client_cert: tls.client.as_ref().map(|(cert, _)| cert.clone()),
+            client_key: tls.client.as_ref().map(|(_, key)| key.clone()),
+            alpn: Vec::new(),
+        }
+    }
+}
+
 impl TlsConfig {
     /// Reads the files. Done for every connection, so that a renewed certificate needs no restart.
     pub fn load(&self) -> Result<Arc<ClientConfig>, TlsError> {

@@ -46,6 +46,8 @@ pub struct Settings {
     pub zone: Option<TimeZone>,
     /// For documents without a currency.
     pub currency: Option<Currency>,
+    /// The feed has a till: documents need not name one.
+    pub till_known: bool,
 }
 
 /// Something wrong with a document.
@@ -105,9 +107,14 @@ fn read(document: &[u8], settings: &Settings, problems: &mut Problems) -> Option
     let mut all = Fields::of(raw, "", problems)?;
     // What carries the document in SOAP and its translations to JSON.
     let mut summary = false;
-    for envelope in
-        ["postsalescreate", "postesalescreate", "postdailysalessummary", "astr_request", "request", "dailysalessummary"]
-    {
+    for envelope in [
+        "postsalescreate",
+        "postesalescreate",
+        "postdailysalessummary",
+        "astr_request",
+        "request",
+        "dailysalessummary",
+    ] {
         if let Some(inner) = all.get(&[envelope]) {
             summary |= envelope.contains("summary");
             all = Fields::of(inner, "", problems)?;

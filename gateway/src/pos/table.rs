@@ -86,6 +86,8 @@ pub struct Mapping {
     pub zone: Option<TimeZone>,
     /// For rows without a currency.
     pub currency: Option<Currency>,
+    /// The feed has a till: rows need not name one.
+    pub till_known: bool,
 }
 
 /// Why a table cannot be read, or not any further.
@@ -290,7 +292,8 @@ fn columns(names: &csv::StringRecord, mapping: &Mapping) -> Result<Vec<(Column, 
         ("the till or the store", &[Column::Till, Column::Store]),
         ("the number or the amount", &[Column::Number, Column::Amount]),
     ] {
-        if !one_of.iter().any(|c| has(*c)) {
+        let given = mapping.till_known && one_of.contains(&Column::Till);
+        if !given && !one_of.iter().any(|c| has(*c)) {
             let known = one_of.iter().flat_map(|c| c.known_names()).copied().collect::<Vec<_>>().join(", ");
             return Err(TableError::Header { missing, known });
         }

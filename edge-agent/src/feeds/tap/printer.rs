@@ -82,7 +82,10 @@ async fn connection(till: TcpStream, settings: &PrinterSettings, feed: &Feed) {
     let printer = match tokio::time::timeout(CONNECT, TcpStream::connect(forward)).await {
         Ok(Ok(printer)) => printer,
         failed => {
-            let why = failed.map_or_else(|_| "no answer".to_owned(), |r| r.err().map_or_else(String::new, |e| e.to_string()));
+            let why = failed.map_or_else(
+                |_| "no answer".to_owned(),
+                |r| r.err().map_or_else(String::new, |e| e.to_string()),
+            );
             let why = format!("printer {forward}: {why}");
             warn!(feed = %feed.report.name(), "{why}");
             feed.report.change(|state| state.problem = Some(why));

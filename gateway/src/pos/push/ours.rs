@@ -12,7 +12,7 @@ pub(super) fn read(all: &Fields<'_>, settings: &Settings, problems: &mut Problem
     let mut r = Receipt { feed: Feed::Json, ..Receipt::default() };
     r.till = all.text(&["till"], problems).and_then(|t| r.text(&t));
     r.store = all.text(&["store"], problems).and_then(|t| r.text(&t));
-    if r.till.is_none() && r.store.is_none() {
+    if r.till.is_none() && r.store.is_none() && !settings.till_known {
         problems.add("till", "is missing, and so is store; one of them must be there");
     }
     r.number = all.text(&["number"], problems).and_then(|t| r.text(&t));

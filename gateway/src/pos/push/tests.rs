@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use visit_core::observation::ReceiptKind;
 
 fn settings() -> Settings {
-    Settings { zone: TimeZone::get("Asia/Shanghai").ok(), currency: Currency::new("CNY") }
+    Settings { zone: TimeZone::get("Asia/Shanghai").ok(), currency: Currency::new("CNY"), till_known: false }
 }
 
 fn read(document: &str) -> Result<Receipt, Vec<String>> {
@@ -115,7 +115,7 @@ proptest! {
 
 #[test]
 fn totals_of_a_day_in_both_shapes() {
-    let settings = Settings { zone: None, currency: Currency::new("CNY") };
+    let settings = Settings { zone: None, currency: Currency::new("CNY"), till_known: false };
     let wanted = super::super::totals::DayTotals {
         store: Some("S1".into()),
         till: Some("T1".into()),
@@ -132,6 +132,7 @@ fn totals_of_a_day_in_both_shapes() {
         assert_eq!(parse_any(text.as_bytes(), &settings), Ok(Document::Totals(wanted.clone())), "{text}");
         assert!(parse(text.as_bytes(), &settings).is_err());
     }
-    let none = parse_any(br#"{"type":"day_totals","store":"S1","business_date":"x"}"#, &settings).unwrap_err();
+    let none =
+        parse_any(br#"{"type":"day_totals","store":"S1","business_date":"x"}"#, &settings).unwrap_err();
     assert_eq!(none.len(), 2, "{none:?}");
 }

@@ -1,8 +1,8 @@
 //! What was sold in a day: our own shape, and the malls' `postdailysalessummary`.
 
+use super::Settings;
 use super::fields::{Fields, Problems};
 use super::mall::{currency, minor};
-use super::Settings;
 use crate::pos::receipt::Receipt;
 use crate::pos::totals::DayTotals;
 use crate::pos::when;
@@ -26,7 +26,7 @@ pub(super) fn read(all: &Fields<'_>, settings: &Settings, problems: &mut Problem
         currency: currency(all, settings, problems),
         ..DayTotals::default()
     };
-    if t.store.is_none() && t.till.is_none() {
+    if t.store.is_none() && t.till.is_none() && !settings.till_known {
         problems.add("storecode", "is missing, and so is tillid; one of them must be there");
     }
     let day = all.required(&DAYS, problems)?;
@@ -56,7 +56,8 @@ pub(super) fn read(all: &Fields<'_>, settings: &Settings, problems: &mut Problem
         }
     };
     if t.receipts.is_none() && t.net.is_none() {
-        problems.add("document", "declares neither a number of receipts nor a net amount: nothing to compare");
+        problems
+            .add("document", "declares neither a number of receipts nor a net amount: nothing to compare");
     }
     Some(t)
 }

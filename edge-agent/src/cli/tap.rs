@@ -1,0 +1,61 @@
+//! `edge-agent tap`: serial lines and network printers in a process of their own.
+
+use super::exit::{Exit, Failure};
+use super::run::start_log;
+use crate::agent;
+use crate::config;
+use crate::feeds::Board;
+use crate::feeds::start::taps;
+use crate::feeds::tap::queue::Queue;
+use crate::feeds::tap::{listen, socket};
+use clap::Args;
+use std::path::PathBuf;
+use tracing::info;
+
+/// Listens to serial lines and network printers, in a process of its own.
+///
+/// Tills print through it whether the daemon runs or not; what they print waits here, in memory, until the daemon
+/// (`edge-agent run`, with the same configuration) has it on its disk. Needs `receipts.tap_socket`.
+#[derive(Args, Clone, Debug)]
+pub struct TapArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = "/etc/edge-agent/agent.toml")]
+    config: PathBuf,
+}
+
+/// Runs `tap`.
+pub fn run(args: &TapArgs) -> Result<Exit, Failure> {
+    let wrong = |what: String| Failure::new(Exit::Config, what);
+    let config = config::load(&args.config).map_err(|e| wrong(e.to_string()))?;
+    start_log(&config.agent.log);
+    let Some(path) = config.agent.receipts.tap_socket.clone() else {
+        let what = "receipts.tap_socket is missing; write tap_socket = \"/run/edge-agent/tap.sock\" under [receipts]";
+        return Err(wrong(format!("{}: {what}", args.config.display())));
+    };
+    let taps = taps(&config.agent).map_err(|e| wrong(e.to_string()))?;
+    if taps.is_empty() {
+        let what = "no [[source]] of kind \"serial\" or \"printer\": there is nothing to listen to";
+        return Err(wrong(format!("{}: {what}", args.config.display())));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::new(Exit::Unavailable, format!("cannot start the runtime: {e}")))?;
+    runtime.block_on(async {
+        let cancel = agent::stop_signal()
+            .map_err(|e| Failure::new(Exit::Unavailable, format!("cannot watch for signals: {e}")))?;
+        let daemon = socket::bind(&path).map_err(|e| Failure::io("cannot listen at", &path, &e))?;
+        let (queue, board) = (Queue::default(), Board::default());
+        info!(lines = taps.len(), socket = %path.display(), "the tap is running");
+        tokio::spawn(socket::serve(daemon, queue.clone(), board.clone(), cancel.clone()));
+        listen(taps, queue.clone(), board, cancel.clone()).await;
+        let left = queue.len();
+        let _ = std::fs::remove_file(&path);
+        info!(papers_lost = left, "the tap has stopped");
+        Ok(Exit::Ok)
+    })
+}
+
+/// One forwards while the other parses.
+const WORKERS: usize = 2;

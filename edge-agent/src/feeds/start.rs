@@ -1,0 +1,158 @@
+//! Starts the feeds of a configuration.
+
+use super::folder::Folder;
+use super::http::Push;
+use super::mqtt::Subscription;
+use super::silence::Watch;
+use super::tap::drain::{self, Reader, Readers};
+use super::tap::queue::Queue;
+use super::tap::{self, Line, Tap, socket};
+use super::{Board, Desk, Intake};
+use crate::config::{AgentConfig, FeedSettings, SourceSettings};
+use crate::pipeline::{LiveInput, wall_clock};
+use crate::privacy::BusinessCalendar;
+use crate::publish::{MqttConfig, Password, Protocol, TlsConfig};
+use gateway::names::Names;
+use gateway::pos::push;
+use gateway::pos::template::Template;
+use jiff::tz::TimeZone;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use visit_core::observation::Currency;
+use visit_core::site::{Site, TillIx};
+
+/// Why the feeds cannot start: what the configuration names does not do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
+
+/// The feeds of a daemon, running.
+pub struct Feeds {
+    /// What they bring.
+    pub input: LiveInput,
+    /// Their tasks; dropping this ends them.
+    pub tasks: JoinSet<()>,
+}
+
+/// Whether the configuration has feeds.
+pub fn any(agent: &AgentConfig) -> bool {
+    agent.sources.iter().any(|source| matches!(source, SourceSettings::Feed(_)))
+}
+
+/// Starts all feeds; they end with `cancel`. `mqtt` is the connection of `[mqtt]`, for feeds on the same broker.
+pub fn start(
+    agent: &AgentConfig,
+    site: &Site,
+    mqtt: &MqttConfig,
+    cancel: &CancellationToken,
+) -> Result<Feeds, StartError> {
+    let calendar = BusinessCalendar::new(site).ok_or_else(|| zone_error(site))?;
+    let zone = TimeZone::get(&site.timezone).map_err(|_| zone_error(site))?;
+    let (intake, deliveries) = Intake::new();
+    let board = Board::default();
+    let names = Arc::new(Names::from(site));
+    let hours = agent.receipts.opening_hours;
+    let mut watch = Watch::new(hours, zone.clone(), agent.receipts.silent_after);
+    let mut tasks = JoinSet::new();
+    let now = wall_clock();
+    for (i, source) in agent.sources.iter().enumerate() {
+        let SourceSettings::Feed(feed) = source else { continue };
+        let till = feed.till().and_then(|id| site.till_named(id));
+        let defaults = |currency: Option<Currency>| push::Settings {
+            zone: Some(zone.clone()),
+            currency: currency.or(agent.receipts.currency),
+            till_known: till.is_some(),
+        };
+        let (kind, place) = match feed {
+            // Taps are started together, below.
+            FeedSettings::Serial(_) | FeedSettings::Printer(_) => continue,
+            FeedSettings::Http(s) => ("http", s.listen.to_string()),
+            FeedSettings::Mqtt(s) => ("mqtt", s.topics.join(" ")),
+            FeedSettings::Folder(s) => ("folder", s.path.display().to_string()),
+        };
+        let report = board.reporter(&format!("{kind} {place}"), kind);
+        watch.expect(report.name(), now);
+        let (intake, cancel) = (intake.clone(), cancel.clone());
+        match feed {
+            FeedSettings::Http(s) => {
+                let defaults = defaults(s.currency);
+                let push = Push { settings: s.clone(), defaults, till, intake, report };
+                tasks.spawn(super::http::listen(push, cancel));
+            }
+            FeedSettings::Mqtt(s) => {
+                let mut broker = mqtt.clone();
+                if let Some((host, port)) = &s.broker {
+                    let password = s.password_file.as_deref().map(Password::from_file).transpose();
+                    broker = MqttConfig {
+                        host: host.clone(),
+                        port: *port,
+                        protocol: Protocol::Mqtt5,
+                        username: s.username.clone(),
+                        password: password
+                            .map_err(|e| StartError(format!("source[{i}].password_file: {e}")))?,
+                        tls: s.tls.as_ref().map(TlsConfig::from),
+                        ..MqttConfig::default()
+                    };
+                }
+                let own = || format!("edge-agent-{}-{}-receipts-{i}", site.id, agent.gateway);
+                let client_id = s.client_id.clone().unwrap_or_else(own);
+                let defaults = defaults(s.currency);
+                let subscription =
+                    Subscription { settings: s.clone(), broker, client_id, defaults, till, intake, report };
+                tasks.spawn(super::mqtt::listen(subscription, cancel));
+            }
+            FeedSettings::Folder(s) => {
+                let defaults = defaults(s.currency);
+                let folder = Folder { settings: s.clone(), defaults, till, intake, report };
+                tasks.spawn(super::folder::watch(folder, cancel));
+            }
+            FeedSettings::Serial(_) | FeedSettings::Printer(_) => {}
+        }
+    }
+    let taps = taps(agent)?;
+    let mut readers = Readers::new();
+    for Tap { line, template } in &taps {
+        let report = board.reporter(&line.name(), line.kind());
+        watch.expect(report.name(), now);
+        let template = template.clone().with_defaults(Some(zone.clone()), agent.receipts.currency);
+        // The map was checked against the configuration.
+        let till = site.till_named(line.till()).unwrap_or(TillIx(u16::MAX));
+        readers.insert(line.name(), Reader { template, till, report });
+    }
+    if let (Some(path), false) = (agent.receipts.tap_socket.clone(), taps.is_empty()) {
+        let (intake, cancel) = (intake.clone(), cancel.clone());
+        tasks.spawn(async move { socket::take(&path, readers, intake, cancel).await });
+    } else if !taps.is_empty() {
+        let queue = Queue::default();
+        tasks.spawn(drain::drain(queue.clone(), readers, intake.clone(), cancel.clone()));
+        tasks.spawn(tap::listen(taps, queue, board.clone(), cancel.clone()));
+    }
+    let desk = Desk::new(names, calendar);
+    Ok(Feeds { input: LiveInput { deliveries, desk, board, watch, received: 0 }, tasks })
+}
+
+/// The taps of a configuration, each with its template.
+pub fn taps(agent: &AgentConfig) -> Result<Vec<Tap>, StartError> {
+    let mut taps: Vec<Tap> = Vec::new();
+    let mut problems = Vec::new();
+    for (i, source) in agent.sources.iter().enumerate() {
+        let line = match source {
+            SourceSettings::Feed(FeedSettings::Serial(s)) => Line::Serial(s.clone()),
+            SourceSettings::Feed(FeedSettings::Printer(s)) => Line::Printer(s.clone()),
+            _ => continue,
+        };
+        if taps.iter().any(|tap| tap.line.name() == line.name()) {
+            problems.push(format!("source[{i}].till: {} has a {} already", line.till(), line.kind()));
+        }
+        match line.template().map(Template::load).transpose() {
+            Ok(template) => taps.push(Tap { line, template: template.unwrap_or_else(Template::none) }),
+            Err(e) => problems.push(format!("source[{i}].template: {e}")),
+        }
+    }
+    if problems.is_empty() { Ok(taps) } else { Err(StartError(problems.join("\n"))) }
+}
+
+fn zone_error(site: &Site) -> StartError {
+    StartError(format!("site.timezone: {:?} is not known", site.timezone))
+}

@@ -1,0 +1,378 @@
+//! Receipts from every feed, end to end: recorded once, revised, reconciled, and nothing of a card left anywhere.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::Duration;
+use system_tests::canary::Hunt;
+use system_tests::tills::{self, TOKEN, document, post, print};
+use system_tests::{Broker, Random, Subscriber, Tills, skipped, wait_until};
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn all(port: u16) -> String {
+    format!(
+        "[[source]]\nkind = \"http\"\nlisten = \"127.0.0.1:{port}\"\ntoken_file = \"tokens\"\n\n\
+         [[source]]\nkind = \"folder\"\npath = \"drop\"\npoll_s = 1\nsettle_s = 1\ntill = \"t1\"\n\n\
+         [[source]]\nkind = \"mqtt\"\ntopics = [\"pos/+/receipts\"]\n"
+    )
+}
+
+/// The records of receipts by number, in the order they came; and the comparisons.
+fn recorded(subscriber: &Subscriber) -> (BTreeMap<String, Vec<Value>>, Vec<Value>) {
+    let record = subscriber.record();
+    assert_eq!(record.malformed, [""; 0]);
+    assert!(record.contradictions.is_empty(), "{:?}", record.contradictions);
+    let (mut receipts, mut compared) = (BTreeMap::<String, Vec<Value>>::new(), Vec::new());
+    for event in record.events.values() {
+        let data = event["data"].clone();
+        match event["type"].as_str() {
+            Some("mall.receipt.recorded") => {
+                let number = data["number"].as_str().unwrap_or("none").to_owned();
+                receipts.entry(number).or_default().push(data);
+            }
+            Some("mall.receipt.reconciled") => compared.push(data),
+            _ => {}
+        }
+    }
+    receipts.values_mut().for_each(|of| of.sort_by_key(|r| r["revision"].as_u64()));
+    (receipts, compared)
+}
+
+fn wait_for(subscriber: &Subscriber, numbers: &[&str]) {
+    wait_until(&format!("{numbers:?} are recorded"), SOON, || {
+        let (receipts, _) = recorded(subscriber);
+        numbers.iter().all(|n| receipts.contains_key(*n))
+    });
+}
+
+#[test]
+fn every_feed_brings_its_receipts_once_and_a_day_is_reconciled() -> Result<()> {
+    let Some(broker) = Broker::start()? else {
+        skipped("mosquitto is not installed");
+        return Ok(());
+    };
+    let (http, printer) = (tills::port()?, tills::port()?);
+    let sources = all(http)
+        + &format!(
+            "\n[[source]]\nkind = \"printer\"\ntill = \"t2\"\nlisten = \"127.0.0.1:{printer}\"\ntemplate = \"TEMPLATE\"\n"
+        );
+    let mall = Tills::new(broker.port(), 3, "decide_after_s = 0", &sources)?;
+    let subscriber = Subscriber::start(broker.port(), "mall/v1/#")?;
+    let agent = mall.run()?;
+    let posted = |body: &str| post(http, "/v1/receipts", TOKEN, body.as_bytes());
+    wait_until("the port is open", SOON, || TcpStream::connect(("127.0.0.1", http)).is_ok());
+
+    // One sale, sent twice, then corrected; a void of it.
+    for amount in [12_900, 12_900, 11_900] {
+        assert_eq!(posted(&document("t0", "A1", amount))?.0, 200);
+    }
+    let void = document("t0", "A1", 11_900).replace("\"at\"", "\"type\":\"void\",\"at\"");
+    assert_eq!(posted(&void)?.0, 200);
+    wait_until("sale, revision and void", SOON, || {
+        recorded(&subscriber).0.get("A1").is_some_and(|r| r.len() == 3)
+    });
+    let (receipts, _) = recorded(&subscriber);
+    let of = |kind: &str| receipts["A1"].iter().filter(|r| r["type"] == kind).collect::<Vec<_>>();
+    let (sales, voids) = (of("sale"), of("void"));
+    assert_eq!((&sales[0]["revision"], &sales[1]["revision"]), (&0.into(), &1.into()));
+    assert_eq!((&sales[0]["amount_minor"], &sales[1]["amount_minor"]), (&12_900.into(), &11_900.into()));
+    let first = subscriber.record().events.iter().find(|(_, e)| &e["data"] == sales[0]).unwrap().0.clone();
+    assert_eq!(sales[1]["replaces"], first);
+    assert_eq!(voids[0]["takes_back"], first);
+
+    // A folder, a topic, a printer.
+    fs::write(mall.path("drop/day.csv"), "小票号,日期,金额\nC1,2026-01-05 09:00:00,88.00\nC2,never,1\n")?;
+    let (client, mut connection) =
+        rumqttc::Client::new(rumqttc::MqttOptions::new("pos", "127.0.0.1", broker.port()), 10);
+    client.publish("pos/x/receipts", rumqttc::QoS::AtLeastOnce, false, document("t0", "M1", 100))?;
+    client.publish("pos/x/receipts", rumqttc::QoS::AtLeastOnce, false, "no receipt")?;
+    client.publish("pos/x/receipts", rumqttc::QoS::AtLeastOnce, false, document("t0", "M2", 100))?;
+    let publishing = std::thread::spawn(move || connection.iter().take(20).for_each(drop));
+    TcpStream::connect(("127.0.0.1", printer))?.write_all(&print("P1", "66.00"))?;
+    wait_for(&subscriber, &["C1", "M1", "M2", "P1"]);
+    client.disconnect().ok();
+    drop(publishing);
+    let why = mall.path("drop/failed/day.csv.why.txt");
+    wait_until("the row that is wrong is told", SOON, || why.exists());
+    assert!(
+        fs::read_to_string(&why)?
+            .starts_with("1 papers of this file were taken in, 1 could not be used:\n3: ")
+    );
+    let (receipts, _) = recorded(&subscriber);
+    assert_eq!(receipts["P1"][0]["amount_minor"], 6_600);
+    assert_eq!(receipts["P1"][0]["till"], "t2");
+
+    // What the till says of its day: one receipt more than was heard; then that one comes.
+    let z = r#"{"type":"day_totals","store":"s0","till":"t0","business_date":"2026-01-05","receipts":5,"net_minor":700}"#;
+    assert_eq!(post(http, "/v1/postdailysalessummary", TOKEN, z.as_bytes())?.0, 200);
+    wait_until("a comparison", SOON, || recorded(&subscriber).1.len() == 1);
+    let (_, compared) = recorded(&subscriber);
+    let wanted = r#"{"sales":3,"refunds":0,"voids":1,"unreadable":0,"net_minor":200}"#;
+    assert_eq!(compared[0]["recorded"], serde_json::from_str::<Value>(wanted)?);
+    assert_eq!((&compared[0]["missing"], &compared[0]["complete"]), (&1.into(), &false.into()));
+    assert_eq!(posted(&document("t0", "A9", 500))?.0, 200);
+    wait_until("it is complete", SOON, || recorded(&subscriber).1.iter().any(|c| c["complete"] == true));
+
+    // Answers to what is wrong.
+    assert_eq!(posted("{\"till\":\"t0\"}")?.0, 400);
+    assert_eq!(posted(&document("nowhere", "1", 1))?.0, 422);
+    assert_eq!(post(http, "/v1/receipts", "wrong", b"{}")?.0, 401);
+    assert_eq!(post(http, "/v1/else", TOKEN, b"{}")?.0, 404);
+    assert_eq!(
+        post(http, "/v1/receipts", TOKEN, &vec![b' '; 5 << 20]).map_or(413, |(status, _)| status),
+        413
+    );
+    agent.terminate()?;
+    agent.finish(SOON)?.succeeded();
+    Ok(())
+}
+
+#[test]
+fn killed_again_and_again_no_receipt_is_lost_or_doubled() -> Result<()> {
+    let Some(broker) = Broker::start()? else {
+        skipped("mosquitto is not installed");
+        return Ok(());
+    };
+    const RECEIPTS: usize = 300;
+    let (http, printer) = (tills::port()?, tills::port()?);
+    let sources = all(http)
+        + &format!(
+            "\n[[source]]\nkind = \"printer\"\ntill = \"t2\"\nlisten = \"127.0.0.1:{printer}\"\ntemplate = \"TEMPLATE\"\n"
+        );
+    let mall = Tills::new(broker.port(), 3, "decide_after_s = 1\ntap_socket = \"tap.sock\"", &sources)?;
+    let subscriber = Subscriber::start(broker.port(), "mall/v1/#")?;
+    let tap = mall.tap()?;
+    wait_until("the tap listens", SOON, || TcpStream::connect(("127.0.0.1", printer)).is_ok());
+    for n in 0..30 {
+        let rows: String = (0..10).map(|i| format!("C{n}-{i},2026-01-05 09:00:00,88.00\n")).collect();
+        fs::write(mall.path(&format!("drop/{n}.csv")), format!("小票号,日期,金额\n{rows}"))?;
+    }
+    // A sender that tries again until it has its 200, beside tills that print once.
+    let sending = std::thread::spawn(move || {
+        for n in 0..RECEIPTS {
+            let number = format!("H{n}");
+            let body = document("t0", &number, 100);
+            while !post(http, "/v1/receipts", TOKEN, body.as_bytes()).is_ok_and(|(status, _)| status == 200) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    });
+    let printing = std::thread::spawn(move || -> Result<()> {
+        for n in 0..RECEIPTS {
+            TcpStream::connect(("127.0.0.1", printer))?.write_all(&print(&format!("P{n}"), "66.00"))?;
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    });
+    let mut random = Random::new(7);
+    let mut kills = 0;
+    while kills < 15 || !sending.is_finished() || !printing.is_finished() {
+        let mut agent = mall.run()?;
+        let life = Duration::from_millis(random.between(100, 1_500));
+        let ended = agent.wait(life)?;
+        assert!(ended.is_none(), "the agent ended by itself: {}", agent.output()?);
+        agent.kill()?;
+        kills += 1;
+        assert!(kills < 400, "the senders do not get on");
+    }
+    sending.join().expect("the sender lives");
+    printing.join().expect("the tills live").context("a till could not print")?;
+    let agent = mall.run()?;
+    let expected = 2 * RECEIPTS + 300;
+    wait_until("all are recorded", Duration::from_secs(60), || recorded(&subscriber).0.len() >= expected);
+    let (receipts, _) = recorded(&subscriber);
+    assert_eq!(receipts.len(), expected);
+    let doubled: Vec<_> = receipts.iter().filter(|(_, of)| of.len() > 1).collect();
+    assert!(doubled.is_empty(), "{doubled:?}");
+    eprintln!("{expected} receipts of three feeds, each once, over {kills} kills");
+    for process in [agent, tap] {
+        process.terminate()?;
+        process.finish(SOON)?.succeeded();
+    }
+    Ok(())
+}
+
+#[test]
+fn fifty_tills_print_through_the_proxy_while_the_agent_is_killed() -> Result<()> {
+    let Some(broker) = Broker::start()? else {
+        skipped("mosquitto is not installed");
+        return Ok(());
+    };
+    const TILLS: usize = 50;
+    // A printer that takes 20 kB a second from each till, keeps every byte, and answers status requests.
+    let printer = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let printers = printer.local_addr()?;
+    let (paper, printed) = std::sync::mpsc::channel::<Vec<u8>>();
+    std::thread::spawn(move || {
+        for connection in printer.incoming().flatten() {
+            let paper = paper.clone();
+            std::thread::spawn(move || slow_printer(connection, &paper));
+        }
+    });
+    let ports: Vec<u16> = (0..TILLS).map(|_| tills::port()).collect::<Result<_>>()?;
+    let sources: String = ports
+        .iter()
+        .enumerate()
+        .map(|(n, port)| {
+            format!(
+                "[[source]]\nkind = \"printer\"\ntill = \"t{n}\"\nlisten = \"127.0.0.1:{port}\"\n\
+                 forward = \"{printers}\"\ntemplate = \"TEMPLATE\"\n\n"
+            )
+        })
+        .collect();
+    let mall = Tills::new(broker.port(), TILLS, "decide_after_s = 1\ntap_socket = \"tap.sock\"", &sources)?;
+    let subscriber = Subscriber::start(broker.port(), "mall/v1/#")?;
+    let tap = mall.tap()?;
+    wait_until("every port is open", SOON, || {
+        ports.iter().all(|p| TcpStream::connect(("127.0.0.1", *p)).is_ok())
+    });
+    let tills: Vec<_> = ports
+        .into_iter()
+        .enumerate()
+        .map(|(n, port)| {
+            std::thread::spawn(move || -> Result<Vec<u8>> {
+                let mut random = Random::new(n as u64);
+                let mut job = Vec::new();
+                // A picture full of what looks like commands, then the receipt.
+                job.extend_from_slice(b"\x1b@\x1dv0\x00\x08\x00\x00\x20");
+                job.extend(
+                    (0..8 * 0x2000)
+                        .map(|i| if i % 97 < 2 { [0x10, 0x04][i % 97] } else { random.bits() as u8 }),
+                );
+                job.extend(print(&format!("F{n}"), "12.00"));
+                let mut till = TcpStream::connect(("127.0.0.1", port))?;
+                till.set_read_timeout(Some(SOON))?;
+                let mut rest = &job[..];
+                while !rest.is_empty() {
+                    let some = (random.between(1, 4_000) as usize).min(rest.len());
+                    till.write_all(&rest[..some])?;
+                    rest = &rest[some..];
+                }
+                // A till waits for the printer's word before it thinks the receipt printed.
+                till.shutdown(std::net::Shutdown::Write)?;
+                let mut answer = Vec::new();
+                std::io::Read::read_to_end(&mut till, &mut answer)?;
+                assert_eq!(answer, b"\x16", "till {n}");
+                Ok(job)
+            })
+        })
+        .collect();
+    let mut random = Random::new(3);
+    let mut kills = 0;
+    while kills < 3 || !tills.iter().all(std::thread::JoinHandle::is_finished) {
+        let mut agent = mall.run()?;
+        std::thread::sleep(Duration::from_millis(random.between(50, 600)));
+        agent.kill()?;
+        kills += 1;
+    }
+    let mut sent: Vec<Vec<u8>> = Vec::new();
+    for till in tills {
+        sent.push(till.join().expect("a till lives").context("a receipt failed to print")?);
+    }
+    let mut got: Vec<Vec<u8>> = printed.try_iter().filter(|job| !job.is_empty()).collect();
+    sent.sort();
+    got.sort();
+    assert!(sent == got, "{} jobs sent, {} printed, and not the same bytes", sent.len(), got.len());
+    let agent = mall.run()?;
+    let numbers: Vec<String> = (0..TILLS).map(|n| format!("F{n}")).collect();
+    wait_for(&subscriber, &numbers.iter().map(String::as_str).collect::<Vec<_>>());
+    let (receipts, _) = recorded(&subscriber);
+    assert!(receipts.values().all(|of| of.len() == 1), "one is doubled");
+    assert_eq!(receipts.len(), TILLS);
+    eprintln!(
+        "{TILLS} tills printed {} bytes each through the tap; the agent was killed {kills} times",
+        sent[0].len()
+    );
+    for process in [agent, tap] {
+        process.terminate()?;
+        process.finish(SOON)?.succeeded();
+    }
+    Ok(())
+}
+
+fn slow_printer(mut till: TcpStream, paper: &std::sync::mpsc::Sender<Vec<u8>>) {
+    let mut job = Vec::new();
+    let mut chunk = [0; 1_000];
+    while let Ok(n) = std::io::Read::read(&mut till, &mut chunk) {
+        if n == 0 {
+            break;
+        }
+        job.extend_from_slice(&chunk[..n]);
+        std::thread::sleep(Duration::from_millis(n as u64 / 20));
+    }
+    if !job.is_empty() {
+        let _ = till.write_all(b"\x16");
+    }
+    let _ = paper.send(job);
+}
+
+#[test]
+fn no_card_phone_or_member_number_is_left_anywhere() -> Result<()> {
+    let Some(broker) = Broker::start()? else {
+        skipped("mosquitto is not installed");
+        return Ok(());
+    };
+    let (http, printer) = (tills::port()?, tills::port()?);
+    let sources = all(http)
+        + &format!(
+            "\n[[source]]\nkind = \"printer\"\ntill = \"t2\"\nlisten = \"127.0.0.1:{printer}\"\ntemplate = \"TEMPLATE\"\n"
+        );
+    let mall = Tills::new(
+        broker.port(),
+        3,
+        "decide_after_s = 0",
+        &sources.replace("settle_s", "keep_days = 0\nsettle_s"),
+    )?;
+    let subscriber = Subscriber::start(broker.port(), "mall/v1/#")?;
+    let agent = mall.run()?;
+    wait_until("the port is open", SOON, || TcpStream::connect(("127.0.0.1", http)).is_ok());
+    let mut hunt = Hunt::default();
+    let cards = ["4111111111111111", "6225880212345674", "378282246310005"];
+    let (member, phone) = ("88006612399", "13812345678");
+    cards.iter().chain([&member, &phone]).for_each(|text| hunt.text(text));
+    hunt.text("4111 1111 1111 1111");
+    // In JSON: number, item, tender, member; what cannot be read is not echoed.
+    let body = document("t0", cards[0], 100).replace(
+        "\"at\"",
+        &format!(r#""member":"{member}","items":[{{"name":"gift {phone}","amount_minor":100}}],"tenders":[{{"kind":"card {}","amount_minor":100}}],"at""#, cards[1]),
+    );
+    assert_eq!(post(http, "/v1/receipts", TOKEN, body.as_bytes())?.0, 200);
+    let (status, answer) = post(
+        http,
+        "/v1/receipts",
+        TOKEN,
+        document("t0", "x", 1).replace("1}", &format!("\"{}x\"}}", cards[0])).as_bytes(),
+    )?;
+    assert_eq!((status, hunt.search(answer.as_bytes())), (400, vec![]), "{answer}");
+    // In print: in the text, split over chunks, and as the receipt's number.
+    let mut paper = print(cards[2], "5.00");
+    let text = format!("card 4111 1111 1111 1111\nphone {phone}\n");
+    paper.splice(2..2, text.into_bytes());
+    let mut till = TcpStream::connect(("127.0.0.1", printer))?;
+    for byte in paper {
+        till.write_all(&[byte])?;
+    }
+    drop(till);
+    // In POSLog, dropped as a file.
+    let poslog = format!(
+        r#"<POSLog xmlns="http://www.nrf-arts.org/IXRetail/namespace/"><Transaction><RetailStoreID>s1</RetailStoreID><WorkstationID>t1</WorkstationID><SequenceNumber>77</SequenceNumber><BusinessDayDate>2026-01-05</BusinessDayDate><EndDateTime>2026-01-05T10:00:00</EndDateTime><CurrencyCode>CNY</CurrencyCode><RetailTransaction><LineItem><Sale><Description>card {0}</Description><ExtendedAmount>9.00</ExtendedAmount></Sale></LineItem><LineItem><Tender TenderType="CreditDebit"><Amount>9.00</Amount><CreditDebit><PrimaryAccountNumber>{0}</PrimaryAccountNumber></CreditDebit></Tender></LineItem><Total TotalType="TransactionGrandAmount">9.00</Total></RetailTransaction></Transaction></POSLog>"#,
+        cards[0]
+    );
+    fs::write(mall.path("drop/log.xml"), poslog)?;
+    wait_until("all are recorded", SOON, || recorded(&subscriber).0.len() >= 3);
+    wait_until("the file is gone", SOON, || !mall.path("drop/log.xml").exists());
+    agent.terminate()?;
+    let log = agent.finish(SOON)?.succeeded();
+    assert_eq!(hunt.search(log.as_bytes()), [""; 0], "in the log");
+    for (topic, payload) in &subscriber.record().messages {
+        assert_eq!(hunt.search(payload), [""; 0], "on {topic}");
+    }
+    let (found, bytes) = hunt.search_folder(&mall.path("store"))?;
+    assert_eq!((found, bytes > 0), (vec![], true), "in the store");
+    Ok(())
+}
