@@ -61,7 +61,7 @@ struct Bench {
 impl Bench {
     fn pipeline(&self, store: &Path) -> Pipeline {
         let (store, recovered) = Store::open(store, &StoreOptions::new(NOW)).unwrap();
-        let input = ReplayInput { path: self.recording.clone(), sensor: None, till: None };
+        let input = ReplayInput { path: self.recording.clone(), ..ReplayInput::default() };
         let replay = Replay::open(vec![input], Arc::new(Names::from(&*self.site))).unwrap();
         let (health, _) = watch::channel(serde_json::Value::Null);
         let config = EngineConfig { map_version: self.site.version(), ..EngineConfig::default() };

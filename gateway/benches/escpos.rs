@@ -7,6 +7,7 @@ use divan::Bencher;
 use divan::counter::BytesCount;
 use gateway::pos::escpos::end::Limits;
 use gateway::pos::escpos::{Dialect, Printer, Receipts, Tokeniser};
+use gateway::pos::template::Template;
 use std::hint::black_box;
 
 fn main() {
@@ -79,4 +80,20 @@ fn receipts_of_text(bencher: Bencher) {
 #[divan::bench]
 fn receipts_of_raster(bencher: Bencher) {
     print(bencher, &raster());
+}
+
+#[divan::bench]
+fn fields_of_text(bencher: Bencher) {
+    let bytes = text();
+    let zh = include_str!("../../templates/zh-generic.toml");
+    let Ok(template) = Template::parse(std::path::Path::new("zh-generic.toml"), zh) else { return };
+    bencher.counter(BytesCount::new(bytes.len())).bench_local(|| {
+        let mut receipts = Receipts::new(template.printer.clone(), template.limits);
+        for chunk in bytes.chunks(CHUNK) {
+            receipts.received(chunk);
+            while let Some(printed) = receipts.next() {
+                black_box(template.read(&printed));
+            }
+        }
+    });
 }

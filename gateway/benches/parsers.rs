@@ -235,7 +235,8 @@ fn replay(bencher: Bencher<'_, '_>, what: &str) {
     if std::fs::write(file.path(), &bytes).is_err() {
         return;
     }
-    let input = ReplayInput { path: file.path().to_owned(), sensor: Some(SensorIx(0)), till: None };
+    let input =
+        ReplayInput { path: file.path().to_owned(), sensor: Some(SensorIx(0)), ..ReplayInput::default() };
     let names = Arc::new(names());
     bencher.counter(ItemsCount::new(FRAMES)).counter(BytesCount::new(bytes.len())).bench_local(|| {
         let Ok(mut replay) = Replay::open(vec![input.clone()], Arc::clone(&names)) else { return 0 };

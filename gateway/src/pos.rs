@@ -3,8 +3,8 @@
 //! [`escpos`] turns the bytes a till sends to its printer into the lines a person reads. A feed of data becomes
 //! [`receipt::Receipt`]s: [`poslog`] (ARTS/OMG POSLog 2.x and 6), [`push`] (JSON: the malls' `postsalescreate` and
 //! our own), [`table`] (CSV and JSON lines of a drop folder). Amounts are decimals on the wire and integer minor
-//! units inside ([`money`]); times without an offset are the site's ([`when`]). [`identity`] tells a new receipt
-//! from a reprint, a retry or a revision.
+//! units inside ([`money`]); times without an offset are the site's ([`when`]). Printed receipts are
+//! read with a [`template`]; [`content`] tells a revision of a receipt from a copy of it.
 //!
 //! Free texts lose card and phone numbers here, in the parser ([`digits`]): nothing after it has to.
 

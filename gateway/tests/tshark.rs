@@ -101,7 +101,7 @@ fn wireshark(path: &Path) -> Table {
 }
 
 fn ours(path: &Path) -> Table {
-    let input = ReplayInput { path: path.to_owned(), sensor: Some(SensorIx(0)), till: None };
+    let input = ReplayInput { path: path.to_owned(), sensor: Some(SensorIx(0)), ..ReplayInput::default() };
     let mut replay = Replay::open(vec![input], Arc::new(Names::default())).unwrap();
     let mut table = Table::new();
     while let Some(observation) = replay.next().unwrap() {

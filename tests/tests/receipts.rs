@@ -295,6 +295,56 @@ fn fifty_tills_print_through_the_proxy_while_the_agent_is_killed() -> Result<()>
     Ok(())
 }
 
+#[test]
+fn a_serial_line_may_be_pulled_out_and_comes_back_under_its_name() -> Result<()> {
+    let Some(broker) = Broker::start()? else {
+        skipped("mosquitto is not installed");
+        return Ok(());
+    };
+    let source =
+        "[[source]]\nkind = \"serial\"\ntill = \"t0\"\ndevice = \"by-id\"\ntemplate = \"TEMPLATE\"\n";
+    let mall = Tills::new(broker.port(), 1, "decide_after_s = 0", source)?;
+    let subscriber = Subscriber::start(broker.port(), "mall/v1/#")?;
+    // A real line: the slave end of a pseudo-terminal, under a name that stays, as udev gives one.
+    let plug = || -> Result<nix::pty::PtyMaster> {
+        let master = nix::pty::posix_openpt(nix::fcntl::OFlag::O_RDWR | nix::fcntl::OFlag::O_NOCTTY)?;
+        nix::pty::grantpt(&master)?;
+        nix::pty::unlockpt(&master)?;
+        let _ = fs::remove_file(mall.path("by-id"));
+        std::os::unix::fs::symlink(nix::pty::ptsname_r(&master)?, mall.path("by-id"))?;
+        Ok(master)
+    };
+    let agent = mall.run()?;
+    let opened = |times: usize| {
+        wait_until("the line is open", SOON, || {
+            agent.output().unwrap().matches("the line is open").count() == times
+        });
+    };
+    wait_until("it says that there is none", SOON, || {
+        agent.output().unwrap().contains("cannot open the line")
+    });
+    let mut line = plug()?;
+    opened(1);
+    line.write_all(&print("S1", "10.00"))?;
+    wait_for(&subscriber, &["S1"]);
+    // Pulled out in the middle of a receipt; the one before it comes out with the first ink of the half.
+    let half = print("S3", "20.00");
+    line.write_all(&[&print("S2", "15.00"), &half[..half.len() - 12]].concat())?;
+    wait_for(&subscriber, &["S2"]);
+    drop(line);
+    wait_for(&subscriber, &["S3"]);
+    let (receipts, _) = recorded(&subscriber);
+    let partial: Vec<_> = ["S1", "S2", "S3"].iter().map(|n| receipts[*n][0]["partial"].clone()).collect();
+    assert_eq!(partial, [false, false, true].map(Value::from));
+    let mut line = plug()?;
+    opened(2);
+    line.write_all(&print("S4", "30.00"))?;
+    wait_for(&subscriber, &["S4"]);
+    agent.terminate()?;
+    agent.finish(SOON)?.succeeded();
+    Ok(())
+}
+
 fn slow_printer(mut till: TcpStream, paper: &std::sync::mpsc::Sender<Vec<u8>>) {
     let mut job = Vec::new();
     let mut chunk = [0; 1_000];

@@ -6,6 +6,7 @@ use crate::privacy::Privacy;
 use clap::Args;
 use gateway::names::Names;
 use gateway::observation::{MacAddr, Observation};
+use gateway::pos::template::Template;
 use gateway::source::{OpenError, Replay, ReplayInput};
 use serde_json::json;
 use std::collections::HashMap;
@@ -16,14 +17,14 @@ use std::sync::Arc;
 use std::time::Instant;
 use visit_core::engine::{Engine, EngineConfig, Output, Taken};
 use visit_core::event::{Body, CloudEvent, Event, Extra};
-use visit_core::observation::{Observation as Kept, Pseudonym};
+use visit_core::observation::{Currency, Observation as Kept, Pseudonym};
 use visit_core::site::{SensorIx, Site, TillIx};
 
 /// Arguments of `replay`.
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
-    /// Recordings: pcap, pcapng (radiotap or plain 802.11), observation logs (.jsonl), receipts as POSLog (XML),
-    /// each possibly gzip. Several are merged by time.
+    /// Recordings: pcap, pcapng (radiotap or plain 802.11), observation logs (.jsonl), receipts as POSLog (XML), as
+    /// CSV (.csv) or as a till sent them to its printer (--template), each possibly gzip. Several are merged by time.
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// The site map.
@@ -38,6 +39,12 @@ pub struct ReplayArgs {
     /// The till of receipts that do not name one.
     #[arg(long, value_name = "ID")]
     till: Option<String>,
+    /// How printed receipts are read.
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// The currency of receipts that name none (ISO 4217).
+    #[arg(long, value_name = "CODE")]
+    currency: Option<String>,
     /// Add the address to each visit event (`data.addr`). For evaluation only; the daemon has no such switch.
     #[arg(long)]
     with_addr: bool,
@@ -84,10 +91,19 @@ fn open(args: &ReplayArgs, site: &Site) -> Result<Replay, Failure> {
         ));
     }
     let till = args.till.as_deref().map(|id| till(site, id)).transpose()?;
+    let template = args.template.as_deref().map(Template::load).transpose();
+    let template = template.map_err(|e| Failure::new(Exit::Config, e.to_string()))?.map(Arc::new);
+    let currency = args.currency.as_deref().map(|code| {
+        let wrong = || format!("--currency: {code:?} is no ISO 4217 code; write three capital letters: CNY");
+        Currency::new(code).ok_or_else(|| Failure::new(Exit::Config, wrong()))
+    });
+    let currency = currency.transpose()?;
     let input = |(i, path): (usize, &PathBuf)| ReplayInput {
         path: path.clone(),
         sensor: sensors.get(i).or(sensors.first()).copied(),
         till,
+        template: template.clone(),
+        currency,
     };
     let inputs = args.inputs.iter().enumerate().map(input).collect();
     Replay::open(inputs, Arc::new(Names::from(site))).map_err(|e| open_failure(&e))
@@ -101,9 +117,10 @@ pub(super) fn open_failure(e: &OpenError) -> Failure {
         }
         OpenError::Io { .. } => Exit::NoInput,
         OpenError::NoSensor { .. } => Exit::Config,
-        OpenError::UnknownFormat { .. } | OpenError::LinkType { .. } | OpenError::Capture { .. } => {
-            Exit::BadData
-        }
+        OpenError::UnknownFormat { .. }
+        | OpenError::LinkType { .. }
+        | OpenError::Table { .. }
+        | OpenError::Capture { .. } => Exit::BadData,
     };
     Failure::new(exit, e.to_string())
 }

@@ -148,7 +148,11 @@ fn open_source(agent: &AgentConfig, site: &Arc<Site>) -> Result<Source, Failure>
     let mut inputs = Vec::new();
     for replay in replays(agent) {
         let sensor = replay.sensor.as_deref().and_then(|id| site.sensor_named(id));
-        inputs.extend(replay.paths.iter().map(|path| ReplayInput { path: path.clone(), sensor, till: None }));
+        inputs.extend(replay.paths.iter().map(|path| ReplayInput {
+            path: path.clone(),
+            sensor,
+            ..ReplayInput::default()
+        }));
     }
     let names = Arc::new(Names::from(&**site));
     Replay::open(inputs, names).map(Source::Replay).map_err(|e| open_failure(&e))

@@ -225,7 +225,7 @@ pub(super) fn check(root: &Table<'_>, agent: &AgentConfig, doubts: &mut Vec<(Str
         };
         match taken.iter().find(|(other, _)| *other == place) {
             Some((_, j)) => {
-                root.problem(&format!("source[{i}]"), format!("{place} is source[{j}]'s already"))
+                root.problem(&format!("source[{i}]"), format!("{place} is source[{j}]'s already"));
             }
             None => taken.push((place, i)),
         }

@@ -1,7 +1,7 @@
 //! Which feed is silent for longer than usual.
 //!
-//! Only opening hours count. What is usual is learnt: the longest of the last [`GAPS`] gaps between deliveries. A feed
-//! is silent after three times that, and not before [`SHORTEST`]; as long as fewer than [`ENOUGH`] gaps are known, after
+//! Only opening hours count. What is usual is learnt: the longest of the last 256 gaps between deliveries. A feed
+//! is silent after three times that, and not before half an hour; as long as fewer than 20 gaps are known, after
 //! a configured time. Pure: time comes from the caller.
 
 use jiff::tz::TimeZone;

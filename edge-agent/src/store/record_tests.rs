@@ -7,7 +7,9 @@ use super::*;
 use crate::store::highwater::HighWater;
 use proptest::prelude::*;
 use visit_core::event::*;
-use visit_core::observation::{MemberToken, Pseudonym, ReceiptKind};
+use visit_core::observation::{Currency, Marks, MemberToken, Pseudonym, Receipt, ReceiptKind, SaleRef};
+use visit_core::purchase::{BookEntry, BookRecord, Buyer, ReceiptEntry, TotalsEntry};
+use visit_core::site::TillIx;
 
 const GOLDEN: &str = include_str!("golden_v1.txt");
 
@@ -120,7 +122,19 @@ fn samples() -> Vec<Event> {
         dwell_s: Some(DwellQuantiles { count: 5, p50: 200.0, p90: 900.0 }),
     });
     let visits = facts.into_iter().zip(1..).map(|(fact, seq)| visit(seq, fact));
-    visits.chain([event(receipt), event(flow)]).collect()
+    let reconciled = Body::Reconciled(ReceiptsReconciled {
+        store: "S-88".into(),
+        till: None,
+        business_date: 20_413,
+        seq: 2,
+        currency: Some("CNY".into()),
+        declared: DeclaredTotals { receipts: Some(3), net_minor: Some(300) },
+        recorded: RecordedTotals { sales: 1, refunds: 1, voids: 1, unreadable: 1, net_minor: 299 },
+        missing: Some(0),
+        difference_minor: Some(1),
+        complete: false,
+    });
+    visits.chain([event(receipt), event(flow), event(reconciled)]).collect()
 }
 
 /// Name and bytes of each frozen record.
@@ -137,6 +151,56 @@ fn frozen() -> Vec<(String, Vec<u8>)> {
     let head = CheckpointHead { generation: 1, position: 2, chunks: 3, length: 4, crc: 5 };
     let recent = Recent { ids: vec![EventId(1), EventId(2)] };
     let high_water = HighWater { commit: 1, next_seq: 2, session: 3 };
+    let entry = ReceiptEntry {
+        id: EventId(7),
+        till: TillIx(3),
+        business_date: 20_413,
+        kind: ReceiptKind::Void,
+        number: Some(8),
+        content: 9,
+        amount_minor: Some(-1),
+        unreadable: false,
+        revision: 2,
+        bag: Some(EventId(10)),
+        buyer: Buyer {
+            visit: Some(VisitId(11)),
+            confidence: Confidence::new(0.75),
+            candidates: 4,
+            none: Confidence::new(0.25),
+        },
+    };
+    let totals = TotalsEntry {
+        store: "S-88".into(),
+        till: Some(TillIx(3)),
+        business_date: 20_413,
+        currency: Currency::new("CNY"),
+        recorded: RecordedTotals { sales: 1, refunds: 2, voids: 3, unreadable: 4, net_minor: 5 },
+        declared: Some(DeclaredTotals { receipts: Some(6), net_minor: None }),
+        said: 7,
+    };
+    for (name, entry) in
+        [("book receipt", BookEntry::Receipt(entry)), ("book totals", BookEntry::Totals(totals))]
+    {
+        out.push((name.into(), seal(Kind::Book, &BookRecord { number: 12, entry }).unwrap()));
+    }
+    let paper = Observation::Receipt(Receipt {
+        at,
+        till: TillIx(3),
+        store: "S-88".into(),
+        number: Some("0042".into()),
+        kind: ReceiptKind::Refund,
+        amount_minor: Some(12_900),
+        currency: Currency::new("CNY"),
+        member: Some(MemberToken(13)),
+        consented: true,
+        refers_to: Some(SaleRef { till: None, number: "0041".into(), business_date: Some(20_412) }),
+        business_date: 20_413,
+        printed_at: Some(at),
+        content: 14,
+        marks: Marks { reprint: true, partial: false, unbalanced: true },
+        ticket: None,
+    });
+    out.push(("pending".into(), seal(Kind::Pending, &Pending { ticket: 15, paper }).unwrap()));
     out.push(("dead letter".into(), seal(Kind::Dead, &dead).unwrap()));
     out.push(("meta".into(), seal(Kind::Meta, &meta).unwrap()));
     out.push(("checkpoint".into(), seal(Kind::CheckpointHead, &head).unwrap()));
@@ -177,6 +241,17 @@ fn v1_bytes_are_read_back() {
     }
     let dead: DeadRecord = read(Kind::Dead, "a dead letter", &golden("dead letter")).unwrap();
     assert_eq!(dead.reason, "too large");
+}
+
+#[test]
+fn a_receipt_from_before_there_were_revisions_is_read() {
+    let hex = include_str!("golden_old_receipt.txt").trim();
+    let bytes: Vec<u8> =
+        (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect();
+    let (kind, record) = read_queued(&bytes).unwrap();
+    assert_eq!((kind, record.seq), (Kind::OldReceipt, 12));
+    let Body::Receipt(receipt) = record.event.body else { panic!("no receipt") };
+    assert_eq!((receipt.number.as_deref(), receipt.revision, receipt.replaces), (Some("0042"), 0, None));
 }
 
 #[test]

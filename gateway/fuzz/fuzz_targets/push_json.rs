@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use visit_core::observation::Currency;
 
 fuzz_target!(|data: &[u8]| {
-    let settings = Settings { zone: None, currency: Currency::new("CNY") };
+    let settings = Settings { zone: None, currency: Currency::new("CNY"), till_known: false };
     match parse(data, &settings) {
         Ok(r) => {
             assert!(r.items.len() <= MAX_ITEMS && r.tenders.len() <= MAX_TENDERS && r.doubts.is_empty());

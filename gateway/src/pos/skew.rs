@@ -1,7 +1,7 @@
 //! How far each till's clock is from ours: the rolling median of capture time − till time.
 //!
 //! A receipt reaches the gateway a little after the till's time, some much later (a till that was offline, a
-//! folder read at night). The median of the last [`WINDOW`] does not mind a few of those.
+//! folder read at night). The median of the last 31 does not mind a few of those.
 
 use std::collections::{HashMap, VecDeque};
 use visit_core::site::TillIx;

@@ -14,6 +14,8 @@ use crate::names::Names;
 use crate::observation::Observation;
 use crate::pos::poslog::{PosLog, PosLogError, Settings};
 use crate::pos::receipt::NotObserved;
+use crate::pos::table::TableError;
+use crate::pos::template::Template;
 use crate::wifi::{self, Rules};
 use flate2::bufread::MultiGzDecoder;
 use jiff::tz::TimeZone;
@@ -23,6 +25,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use visit_core::observation::Currency;
 use visit_core::site::{SensorIx, TillIx};
 use visit_core::time::Timestamp;
 
@@ -31,7 +34,7 @@ const PEEK: usize = 512;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// One recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct ReplayInput {
     /// The file. Its content tells its format.
     pub path: PathBuf,
@@ -39,6 +42,10 @@ pub struct ReplayInput {
     pub sensor: Option<SensorIx>,
     /// The till of receipts that do not name one.
     pub till: Option<TillIx>,
+    /// How printed receipts are read: required for what a till sent to its printer.
+    pub template: Option<Arc<Template>>,
+    /// For receipts that name no currency.
+    pub currency: Option<Currency>,
 }
 
 /// Why a recording cannot be played.
@@ -54,7 +61,7 @@ pub enum OpenError {
     },
     /// Its content is none of the formats.
     #[error(
-        "{path}: neither pcap, pcapng, POSLog (XML) nor an observation log (one JSON object a line); gzip of these is fine"
+        "{path}: neither pcap, pcapng, POSLog (XML), CSV (.csv) nor an observation log (one JSON object a line); gzip of these is fine. What a till sent to its printer needs a template (--template FILE)"
     )]
     UnknownFormat {
         /// The input.
@@ -75,6 +82,14 @@ pub enum OpenError {
         path: PathBuf,
         /// Its link type, as at tcpdump.org/linktypes.html.
         number: u16,
+    },
+    /// A table lacks what no receipt can do without.
+    #[error("{path}: {source}")]
+    Table {
+        /// The input.
+        path: PathBuf,
+        /// The cause.
+        source: TableError,
     },
     /// The file header of a capture is wrong.
     #[error("{path}: {source}")]
@@ -210,6 +225,7 @@ enum Reader {
     Capture { capture: Box<Capture<Bytes>>, sensor: SensorIx, records: u64, foreign_link_said: bool },
     Log { lines: Lines<Bytes>, parser: Parser },
     PosLog { log: Box<PosLog<Bytes>>, till: Option<TillIx> },
+    Papers { papers: Box<Papers>, till: Option<TillIx> },
 }
 
 impl Input {
@@ -221,6 +237,8 @@ impl Input {
             bytes = Window::new(Box::new(MultiGzDecoder::new(bytes)));
             bytes.peek(PEEK).map_err(io)?;
         }
+        // A site map's zone was looked up when the map was read; without one, local times are told of.
+        let zone = names.timezone.as_deref().and_then(|zone| TimeZone::get(zone).ok());
         let reader = match Format::recognise(bytes.ahead()) {
             Some(format) => {
                 let sensor = spec.sensor.ok_or_else(|| OpenError::NoSensor { path: path.clone() })?;
@@ -232,16 +250,17 @@ impl Input {
                 Reader::Capture { capture: Box::new(capture), sensor, records: 0, foreign_link_said: false }
             }
             None if is_xml(bytes.ahead()) => {
-                // A site map's zone was looked up when the map was read; without one, local times are told of.
-                let zone = names.timezone.as_deref().and_then(|zone| TimeZone::get(zone).ok());
-                let log = PosLog::new(bytes, Settings { zone, currency: None }).map_err(io)?;
+                let log = PosLog::new(bytes, Settings { zone, currency: spec.currency }).map_err(io)?;
                 Reader::PosLog { log: Box::new(log), till: spec.till }
             }
             None if is_log(bytes.ahead(), path) => {
                 let parser = Parser::new(Defaults { sensor: spec.sensor, till: spec.till });
                 Reader::Log { lines: Lines::new(bytes), parser }
             }
-            None => return Err(OpenError::UnknownFormat { path: path.clone() }),
+            None => {
+                let papers = Papers::open(bytes, spec, zone)?;
+                Reader::Papers { papers: Box::new(papers), till: spec.till }
+            }
         };
         Ok(Self { path: Arc::from(path.as_path()), reader, ended: false })
     }
@@ -257,6 +276,7 @@ impl Input {
             }
             Reader::Log { lines, parser } => next_line(&self.path, lines, parser, names, tally),
             Reader::PosLog { log, till } => next_receipt(&self.path, log, *till, names, tally),
+            Reader::Papers { papers, till } => papers.next(&self.path, *till, names, tally),
         };
         match read {
             Ok(Some(observation)) => return Ok(Some(observation)),
@@ -412,6 +432,10 @@ fn is_log(start: &[u8], path: &Path) -> bool {
     let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     start.first().is_none_or(|b| *b == b'{') || name.ends_with(".jsonl") || name.ends_with(".jsonl.gz")
 }
+
+#[path = "papers.rs"]
+mod papers;
+use papers::Papers;
 
 #[cfg(test)]
 #[path = "replay_tests.rs"]

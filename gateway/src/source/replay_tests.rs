@@ -63,7 +63,7 @@ impl Files {
             .map(|(name, bytes)| {
                 let path = dir.path().join(name);
                 std::fs::write(&path, bytes).unwrap();
-                ReplayInput { path, sensor: Some(DOOR), till: None }
+                ReplayInput { path, sensor: Some(DOOR), ..ReplayInput::default() }
             })
             .collect();
         Self { dir, inputs }

@@ -50,7 +50,7 @@ fn line(name: &str, device: &Path, report: &mut Report) {
     match access(device, AccessFlags::R_OK | AccessFlags::W_OK) {
         Ok(()) => report.right(format!("{name}: line {shown}")),
         Err(nix::errno::Errno::EACCES) => {
-            report.error(format!("{name}: {shown} may not be opened"), "sudo usermod -aG dialout edge-agent")
+            report.error(format!("{name}: {shown} may not be opened"), "sudo usermod -aG dialout edge-agent");
         }
         Err(e) => report.error(format!("{name}: {shown}: {}", e.desc()), "ls -l /dev/serial/by-id"),
     }

@@ -116,7 +116,7 @@ proptest! {
 #[test]
 fn totals_of_a_day_in_both_shapes() {
     let settings = Settings { zone: None, currency: Currency::new("CNY"), till_known: false };
-    let wanted = super::super::totals::DayTotals {
+    let wanted = DayTotals {
         store: Some("S1".into()),
         till: Some("T1".into()),
         business_date: Some(20_413),

@@ -270,7 +270,10 @@ impl Problems {
             match Page::named(name) {
                 Some(Page::Multi(multi)) => printer.multi_byte = Some(multi),
                 _ => {
-                    self.add("double_byte", format!("{name:?} is no double-byte encoding; write \"gb18030\""))
+                    self.add(
+                        "double_byte",
+                        format!("{name:?} is no double-byte encoding; write \"gb18030\""),
+                    );
                 }
             }
         }
