@@ -115,7 +115,10 @@ fn gzip_of_several_members_is_one_log() {
 #[test]
 fn what_cannot_be_played_is_said_before_it_starts() {
     let error = |name: &str, bytes: &[u8]| Files::new(&[(name, bytes)]).open().err().unwrap().to_string();
-    assert!(error("a", b"hello world").contains("neither pcap, pcapng, POSLog (XML) nor an observation log"));
+    assert!(
+        error("a", b"hello world")
+            .contains("neither pcap, pcapng, POSLog (XML), CSV (.csv) nor an observation log")
+    );
     let mut ethernet = Vec::new();
     write::header(1, &mut ethernet);
     assert!(error("a", &ethernet).contains("link type 1; wanted 127"));
@@ -254,4 +257,34 @@ fn a_damaged_poslog_keeps_what_came_before_and_other_xml_is_told() {
     let (found, replay) = receipts(b"<html><body/></html>", None, names_with_tills());
     assert!(found.is_empty());
     assert!(replay.problems().kept()[0].to_string().contains("no POSLog"));
+}
+
+#[test]
+fn what_a_till_printed_and_tables_are_receipts() {
+    let names = || {
+        let tills = [("t1".to_owned(), (visit_core::site::TillIx(0), "s1".to_owned()))].into();
+        Names { tills, timezone: Some("Asia/Shanghai".into()), ..Names::default() }
+    };
+    let templates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates");
+    let template = crate::pos::template::Template::load(&templates.join("zh-generic.toml")).unwrap();
+    let csv = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
+    std::fs::write(csv.path(), "小票号,日期,金额\nC1,2025-11-21 10:00:00,88.00\nC2,never,1\n").unwrap();
+    let input = |path: PathBuf| ReplayInput {
+        path,
+        till: Some(visit_core::site::TillIx(0)),
+        template: Some(Arc::new(template.clone())),
+        currency: visit_core::observation::Currency::new("CNY"),
+        ..ReplayInput::default()
+    };
+    let inputs = vec![input(templates.join("samples/zh-restaurant.bin")), input(csv.path().to_owned())];
+    let mut replay = Replay::open(inputs, Arc::new(names())).unwrap();
+    let mut numbers = Vec::new();
+    while let Some(observation) = replay.next().unwrap() {
+        let Observation::Receipt(receipt) = observation else { panic!("no receipt") };
+        numbers.push((receipt.number.unwrap(), receipt.amount_minor.unwrap(), receipt.at.to_string()));
+    }
+    let expected =
+        [("C1", 8_800, "2025-11-21T02:00:00.000Z"), ("B1121-031", 8_000, "2025-11-21T04:31:44.000Z")];
+    assert_eq!(numbers, expected.map(|(n, a, t)| (n.to_owned(), a, t.to_owned())));
+    assert_eq!((replay.counts().no_receipts, replay.counts().bad_lines), (2, 1));
 }

@@ -186,7 +186,7 @@ pub(super) struct ReceiptData {
     key: ReceiptKeyBasis,
     /// When the till says it was done, by its own clock.
     #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::DateTime>"))]
-    printed_at: Option<Timestamp>,
+    printed_at: Option<String>,
     /// Something of it is missing: the line was cut off, or it was longer than is kept.
     partial: bool,
     /// Its amounts do not add up.
@@ -332,7 +332,7 @@ impl CloudEvent<'_> {
             replaces: r.replaces.map(|id| id.to_string()),
             takes_back: r.takes_back.map(|id| id.to_string()),
             key: r.key,
-            printed_at: r.printed_at,
+            printed_at: r.printed_at.map(|at| at.to_string()),
             partial: r.partial,
             unbalanced: r.unbalanced,
             provenance: self.provenance(),
