@@ -10,6 +10,8 @@ use crate::feeds::tap::queue::Queue;
 use crate::feeds::tap::{listen, socket};
 use clap::Args;
 use std::path::PathBuf;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 /// Listens to serial lines and network printers, in a process of its own.
@@ -48,8 +50,15 @@ pub fn run(args: &TapArgs) -> Result<Exit, Failure> {
         let daemon = socket::bind(&path).map_err(|e| Failure::io("cannot listen at", &path, &e))?;
         let (queue, board) = (Queue::default(), Board::default());
         info!(lines = taps.len(), socket = %path.display(), "the tap is running");
-        tokio::spawn(socket::serve(daemon, queue.clone(), board.clone(), cancel.clone()));
+        // The daemon may still take what is there when the lines are closed.
+        let goodbye = CancellationToken::new();
+        tokio::spawn(socket::serve(daemon, queue.clone(), board.clone(), goodbye.clone()));
         listen(taps, queue.clone(), board, cancel.clone()).await;
+        let patience = tokio::time::Instant::now() + DRAIN;
+        while !queue.is_empty() && tokio::time::Instant::now() < patience {
+            tokio::time::sleep(LOOK).await;
+        }
+        goodbye.cancel();
         let left = queue.len();
         let _ = std::fs::remove_file(&path);
         info!(papers_lost = left, "the tap has stopped");
@@ -59,3 +68,6 @@ pub fn run(args: &TapArgs) -> Result<Exit, Failure> {
 
 /// One forwards while the other parses.
 const WORKERS: usize = 2;
+/// How long a stop waits for the daemon to take what was printed, and how often it looks.
+const DRAIN: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(50);

@@ -279,7 +279,7 @@ impl Receipt {
 
     /// The receipt as sources yield it. `captured` is when it reached the gateway; without it, the till's time
     /// counts. `till` is where it belongs when the names of the feed are not in the site map and its store has
-    /// not exactly one till there. Such a till may stand for several of the feed's, each of which counts from
+    /// not exactly one till there; of a printed receipt it is the till in any case. Such a till may stand for several of the feed's, each of which counts from
     /// one: the feed's name of the till goes before the number (`3/86`), or two sales would be taken for one.
     pub fn observe(
         &self,
@@ -294,7 +294,9 @@ impl Receipt {
             _ => {}
         }
         let at = captured.or(self.end).or(self.begin).ok_or(NotObserved::NoTime)?;
-        let own = names.till_of(self.store.as_deref(), self.till.as_deref());
+        // A printer line is one till's, whatever that prints of itself.
+        let line = till.filter(|_| self.feed == Feed::EscPos);
+        let own = line.or_else(|| names.till_of(self.store.as_deref(), self.till.as_deref()));
         let shared = || self.store.as_deref().and_then(|store| names.only_till_of(store)).or(till);
         let till = own.or_else(shared).ok_or(NotObserved::UnknownTill)?;
         let printed = |by: Option<&String>, number: &String| match by.or(self.till.as_ref()) {
@@ -411,6 +413,24 @@ mod tests {
         assert_eq!(number(Some("till-9"), None, &names).as_deref(), Ok("86"));
         assert_eq!(number(Some("3"), Some(TillIx(5)), &Names::default()).as_deref(), Ok("3/86"));
         assert_eq!(number(Some("3"), None, &Names::default()), Err(NotObserved::UnknownTill));
+    }
+
+    #[test]
+    fn what_is_printed_on_a_line_is_of_the_lines_till_whatever_it_says() {
+        let tills = [
+            ("03".to_owned(), (TillIx(7), "other".to_owned())),
+            ("t".to_owned(), (TillIx(0), "s".to_owned())),
+        ];
+        let names = Names { tills: tills.into(), ..Names::default() };
+        let receipt = Receipt {
+            feed: Feed::EscPos,
+            till: Some("03".into()),
+            number: Some("86".into()),
+            end: Some(Timestamp::from_micros(0)),
+            ..Receipt::default()
+        };
+        let seen = receipt.observe(&names, Some(TillIx(0)), None).unwrap();
+        assert_eq!((seen.till, seen.store.as_str(), seen.number.as_deref()), (TillIx(0), "s", Some("86")));
     }
 
     #[test]

@@ -262,18 +262,18 @@ fn a_damaged_poslog_keeps_what_came_before_and_other_xml_is_told() {
 #[test]
 fn what_a_till_printed_and_tables_are_receipts() {
     let names = || {
-        let tills = [("t1".to_owned(), (visit_core::site::TillIx(0), "s1".to_owned()))].into();
+        let tills = [("t1".to_owned(), (TillIx(0), "s1".to_owned()))].into();
         Names { tills, timezone: Some("Asia/Shanghai".into()), ..Names::default() }
     };
-    let templates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates");
-    let template = crate::pos::template::Template::load(&templates.join("zh-generic.toml")).unwrap();
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates");
+    let template = Template::load(&templates.join("zh-generic.toml")).unwrap();
     let csv = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
     std::fs::write(csv.path(), "小票号,日期,金额\nC1,2025-11-21 10:00:00,88.00\nC2,never,1\n").unwrap();
     let input = |path: PathBuf| ReplayInput {
         path,
-        till: Some(visit_core::site::TillIx(0)),
+        till: Some(TillIx(0)),
         template: Some(Arc::new(template.clone())),
-        currency: visit_core::observation::Currency::new("CNY"),
+        currency: Currency::new("CNY"),
         ..ReplayInput::default()
     };
     let inputs = vec![input(templates.join("samples/zh-restaurant.bin")), input(csv.path().to_owned())];
