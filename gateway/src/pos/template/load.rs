@@ -7,7 +7,7 @@ use crate::pos::escpos::pages::Page;
 use crate::pos::escpos::render::Printer;
 use crate::pos::escpos::table::Dialect;
 use jiff::tz::TimeZone;
-use regex::RegexBuilder;
+use regex_lite::RegexBuilder;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Rules: regular expressions tried one after the other, line by line.
 
 use super::super::digits;
-use regex::Regex;
+use regex_lite::Regex;
 
 /// A field of a receipt that a template can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
