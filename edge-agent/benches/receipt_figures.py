@@ -27,10 +27,14 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
-def free_port():
-    with socket.socket() as s:
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for s in sockets:
         s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
 
 
 def install(folder, broker, http, printer, listen):
@@ -126,10 +130,9 @@ async def main():
     tills = int(sys.argv[2]) if len(sys.argv) > 2 else 200
     rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 5
     folder = pathlib.Path(tempfile.mkdtemp(prefix="receipt-figures-"))
-    broker, http = free_port(), free_port()
+    broker, http, *listen = free_ports(tills + 2)
     server = await asyncio.start_server(printer, "127.0.0.1", 0)
     printed_at = server.sockets[0].getsockname()[1]
-    listen = [free_port() for _ in range(tills)]
     install(folder, broker, http, printed_at, listen)
     (folder / "mosquitto.conf").write_text(f"listener {broker} 127.0.0.1\nallow_anonymous true\n")
     log = open(folder / "log", "w")

@@ -184,7 +184,7 @@ async fn a_file_stays_until_all_of_it_is_durable() {
 
 fn tap(listen: std::net::SocketAddr, forward: Option<String>) -> Tap {
     let settings = PrinterSettings { till: "t".into(), listen, forward, template: None };
-    Tap { line: Line::Printer(settings), template: Template::none() }
+    Tap { line: Line::Printer(settings), template: std::sync::Arc::new(Template::none()) }
 }
 
 async fn connect(to: std::net::SocketAddr) -> TcpStream {

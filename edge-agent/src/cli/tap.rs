@@ -34,7 +34,9 @@ pub fn run(args: &TapArgs) -> Result<Exit, Failure> {
         let what = "receipts.tap_socket is missing; write tap_socket = \"/run/edge-agent/tap.sock\" under [receipts]";
         return Err(wrong(format!("{}: {what}", args.config.display())));
     };
-    let taps = taps(&config.agent).map_err(|e| wrong(e.to_string()))?;
+    let zone =
+        jiff::tz::TimeZone::get(&config.site.timezone).map_err(|e| wrong(format!("site.timezone: {e}")))?;
+    let taps = taps(&config.agent, &zone).map_err(|e| wrong(e.to_string()))?;
     if taps.is_empty() {
         let what = "no [[source]] of kind \"serial\" or \"printer\": there is nothing to listen to";
         return Err(wrong(format!("{}: {what}", args.config.display())));

@@ -16,6 +16,8 @@ use gateway::names::Names;
 use gateway::pos::push;
 use gateway::pos::template::Template;
 use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -110,15 +112,14 @@ pub fn start(
             FeedSettings::Serial(_) | FeedSettings::Printer(_) => {}
         }
     }
-    let taps = taps(agent)?;
+    let taps = taps(agent, &zone)?;
     let mut readers = Readers::new();
     for Tap { line, template } in &taps {
         let report = board.reporter(&line.name(), line.kind());
         watch.expect(report.name(), now);
-        let template = template.clone().with_defaults(Some(zone.clone()), agent.receipts.currency);
         // The map was checked against the configuration.
         let till = site.till_named(line.till()).unwrap_or(TillIx(u16::MAX));
-        readers.insert(line.name(), Reader { template, till, report });
+        readers.insert(line.name(), Reader { template: Arc::clone(template), till, report });
     }
     if let (Some(path), false) = (agent.receipts.tap_socket.clone(), taps.is_empty()) {
         let (intake, cancel) = (intake.clone(), cancel.clone());
@@ -132,9 +133,11 @@ pub fn start(
     Ok(Feeds { input: LiveInput { deliveries, desk, board, watch, received: 0 }, tasks })
 }
 
-/// The taps of a configuration, each with its template.
-pub fn taps(agent: &AgentConfig) -> Result<Vec<Tap>, StartError> {
+/// The taps of a configuration, each with its template; `zone` is the site's.
+pub fn taps(agent: &AgentConfig, zone: &TimeZone) -> Result<Vec<Tap>, StartError> {
     let mut taps: Vec<Tap> = Vec::new();
+    // Many tills share a few templates, each of which takes a quarter of a megabyte.
+    let mut known: BTreeMap<Option<PathBuf>, Arc<Template>> = BTreeMap::new();
     let mut problems = Vec::new();
     for (i, source) in agent.sources.iter().enumerate() {
         let line = match source {
@@ -145,8 +148,17 @@ pub fn taps(agent: &AgentConfig) -> Result<Vec<Tap>, StartError> {
         if taps.iter().any(|tap| tap.line.name() == line.name()) {
             problems.push(format!("source[{i}].till: {} has a {} already", line.till(), line.kind()));
         }
-        match line.template().map(Template::load).transpose() {
-            Ok(template) => taps.push(Tap { line, template: template.unwrap_or_else(Template::none) }),
+        let path = line.template().map(Path::to_owned);
+        if let Some(template) = known.get(&path) {
+            taps.push(Tap { line, template: Arc::clone(template) });
+            continue;
+        }
+        match path.as_deref().map_or_else(|| Ok(Template::none()), Template::load) {
+            Ok(template) => {
+                let template = Arc::new(template.with_defaults(Some(zone.clone()), agent.receipts.currency));
+                known.insert(path, Arc::clone(&template));
+                taps.push(Tap { line, template });
+            }
             Err(e) => problems.push(format!("source[{i}].template: {e}")),
         }
     }

@@ -71,7 +71,7 @@ pub struct Tap {
     /// The line.
     pub line: Line,
     /// Its template: of the tap's concern are the printer, the limits and the idle time.
-    pub template: Template,
+    pub template: Arc<Template>,
 }
 
 /// Listens to all lines until `cancel`; what they print goes into `queue`.

@@ -21,7 +21,7 @@ pub type Readers = BTreeMap<Arc<str>, Reader>;
 #[derive(Clone, Debug)]
 pub struct Reader {
     /// Its template.
-    pub template: Template,
+    pub template: Arc<Template>,
     /// Its till.
     pub till: TillIx,
     /// Its hand on the board.

@@ -19,7 +19,7 @@ const COPIES: usize = 128;
 /// What the lines of one feed share.
 #[derive(Clone)]
 pub(super) struct Feed {
-    pub template: Template,
+    pub template: Arc<Template>,
     pub queue: Queue,
     pub report: Reporter,
 }
