@@ -1,11 +1,11 @@
 //! Receipts in recordings besides POSLog: what a till sent to its printer, and tables.
 
-use super::{Bytes, Failure, OpenError, ReplayInput, Tally, is_damage};
+use super::{Bytes, Failure, OpenError, ReplayInput, Tally, is_damage, observed};
 use crate::counts::Place;
 use crate::names::Names;
 use crate::observation::Observation;
 use crate::pos::escpos::end::Receipts;
-use crate::pos::receipt::{NotObserved, Receipt};
+use crate::pos::receipt::Receipt;
 use crate::pos::table::{Mapping, Table, TableError};
 use crate::pos::template::{Reading, Template};
 use jiff::tz::TimeZone;
@@ -55,19 +55,8 @@ impl Papers {
     ) -> Result<Option<Observation>, Failure> {
         loop {
             let Some((place, receipt)) = self.receipt(path, tally)? else { return Ok(None) };
-            for doubt in &receipt.doubts {
-                tally.counts.doubted_fields += 1;
-                tally.problems.report(path, place, || doubt.to_string());
-            }
-            match receipt.observe(names, till, None) {
-                Ok(observation) => return Ok(Some(Observation::Receipt(observation))),
-                Err(NotObserved::Training | NotObserved::Suspended | NotObserved::Cancelled) => {
-                    tally.counts.no_receipts += 1;
-                }
-                Err(e @ (NotObserved::UnknownTill | NotObserved::NoTime)) => {
-                    tally.counts.bad_lines += 1;
-                    tally.problems.report(path, place, || e.to_string());
-                }
+            if let Some(observation) = observed(&receipt, path, place, till, names, tally) {
+                return Ok(Some(observation));
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::log::{Defaults, Line, LineError, Lines, Parser};
 use crate::names::Names;
 use crate::observation::Observation;
 use crate::pos::poslog::{PosLog, PosLogError, Settings};
-use crate::pos::receipt::NotObserved;
+use crate::pos::receipt::{NotObserved, Receipt};
 use crate::pos::table::TableError;
 use crate::pos::template::Template;
 use crate::wifi::{self, Rules};
@@ -393,21 +393,36 @@ fn next_receipt(
             Err(PosLogError::Io(e)) if !is_damage(&e) => return Err(Failure::Io(e)),
             Err(e) => return Err(Failure::Damage(Place::Transaction(number + 1), e.to_string())),
         };
-        for doubt in &receipt.doubts {
-            tally.counts.doubted_fields += 1;
-            tally.problems.report(path, Place::Transaction(number), || doubt.to_string());
-        }
-        match receipt.observe(names, till, None) {
-            Ok(observation) => return Ok(Some(Observation::Receipt(observation))),
-            Err(NotObserved::Training | NotObserved::Suspended | NotObserved::Cancelled) => {
-                tally.counts.no_receipts += 1;
-            }
-            Err(e @ (NotObserved::UnknownTill | NotObserved::NoTime)) => {
-                tally.counts.bad_lines += 1;
-                tally.problems.report(path, Place::Transaction(number), || e.to_string());
-            }
+        if let Some(observation) = observed(&receipt, path, Place::Transaction(number), till, names, tally) {
+            return Ok(Some(observation));
         }
     }
+}
+
+/// A receipt as an observation; what it is not, is told and counted.
+fn observed(
+    receipt: &Receipt,
+    path: &Arc<Path>,
+    place: Place,
+    till: Option<TillIx>,
+    names: &Names,
+    tally: &mut Tally,
+) -> Option<Observation> {
+    for doubt in &receipt.doubts {
+        tally.counts.doubted_fields += 1;
+        tally.problems.report(path, place, || doubt.to_string());
+    }
+    match receipt.observe(names, till, None) {
+        Ok(observation) => return Some(Observation::Receipt(observation)),
+        Err(NotObserved::Training | NotObserved::Suspended | NotObserved::Cancelled) => {
+            tally.counts.no_receipts += 1;
+        }
+        Err(e @ (NotObserved::UnknownTill | NotObserved::NoTime)) => {
+            tally.counts.bad_lines += 1;
+            tally.problems.report(path, place, || e.to_string());
+        }
+    }
+    None
 }
 
 /// What a decompressor says of its input, as opposed to what a disk says.

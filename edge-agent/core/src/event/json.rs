@@ -1,6 +1,7 @@
 //! The JSON of an event: a CloudEvents 1.0 envelope around flat `data`.
 
 use super::*;
+use crate::observation::ReceiptKind;
 
 /// Writes a [`Timestamp`] as RFC 3339 where a person reads, as µs where a machine does.
 pub(super) mod rfc3339 {

@@ -1,6 +1,7 @@
 //! One event of each type, as a consumer will meet it: a short visit with one purchase, and what else can happen.
 
 use super::*;
+use crate::observation::{MemberToken, ReceiptKind};
 
 const SITE: &str = "joy-city";
 
