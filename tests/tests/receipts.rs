@@ -190,6 +190,8 @@ fn killed_again_and_again_no_receipt_is_lost_or_doubled() -> Result<()> {
     let doubled: Vec<_> = receipts.iter().filter(|(_, of)| of.len() > 1).collect();
     assert!(doubled.is_empty(), "{doubled:?}");
     eprintln!("{expected} receipts of three feeds, each once, over {kills} kills");
+    // Before that, a signal ends it without a word.
+    wait_until("the agent runs", SOON, || agent.output().unwrap().contains("is running"));
     for process in [agent, tap] {
         process.terminate()?;
         process.finish(SOON)?.succeeded();
@@ -288,6 +290,8 @@ fn fifty_tills_print_through_the_proxy_while_the_agent_is_killed() -> Result<()>
         "{TILLS} tills printed {} bytes each through the tap; the agent was killed {kills} times",
         sent[0].len()
     );
+    // Before that, a signal ends it without a word.
+    wait_until("the agent runs", SOON, || agent.output().unwrap().contains("is running"));
     for process in [agent, tap] {
         process.terminate()?;
         process.finish(SOON)?.succeeded();
