@@ -27,7 +27,7 @@ use crate::event::{Event, PrivacyMode, VisitId};
 use crate::flow::Flow;
 use crate::identity::{Emissions, Families};
 use crate::observation::{Observation, Pseudonym};
-use crate::position::Locator;
+use crate::position::{Locator, Moved, SurveyModel, Trims};
 use crate::purchase::{self, Book, BookRecord, Purchases};
 use crate::site::{SensorIx, Site};
 use crate::time::{Span, Timestamp};
@@ -93,6 +93,8 @@ pub struct EngineConfig {
     pub config_version: u32,
     /// Version of the site map alone: state that names places is good for this map only.
     pub map_version: u32,
+    /// What a commissioning walk of this very map taught.
+    pub survey: Option<Arc<SurveyModel>>,
     /// Devices followed at once.
     pub max_devices: usize,
     /// A stay of at least this long is a dwell.
@@ -119,10 +121,11 @@ impl Default for EngineConfig {
             privacy_mode: PrivacyMode::Pseudonymous,
             config_version: 0,
             map_version: 0,
+            survey: None,
             max_devices: 32_768,
             dwell_threshold: Span::from_secs(180),
             staff_presence: Span::from_secs(4 * 3600),
-            receipt_wait: purchase::AFTER,
+            receipt_wait: purchase::WAIT,
             max_receipts: 32_768,
             reorder: Span::from_millis(1000),
             flow_interval: Span::from_secs(300),
@@ -140,6 +143,8 @@ pub struct Engine {
     locator: Locator,
     state: EngineState,
     out: VecDeque<Output>,
+    /// What an emission settled; here to be used again.
+    moved: Vec<Moved>,
 }
 
 /// Everything the engine knows, for a snapshot.
@@ -164,6 +169,10 @@ pub struct EngineState {
     counts: EngineCounts,
     /// Sensors that are down.
     down: Vec<SensorIx>,
+    /// What was learnt of the sensors.
+    trims: Trims,
+    /// When it began to hear after a silence, and when it last heard anything.
+    hearing: Option<(Timestamp, Timestamp)>,
 }
 
 /// A snapshot belongs to another site map.
@@ -194,9 +203,11 @@ impl Engine {
             flow: Flow::new(&site),
             counts: EngineCounts::default(),
             down: Vec::new(),
+            trims: Trims::default(),
+            hearing: None,
         };
-        let locator = Locator::new(&site);
-        Self { site, config, locator, state, out: VecDeque::new() }
+        let locator = Locator::new(&site, config.survey.as_deref());
+        Self { site, config, locator, state, out: VecDeque::new(), moved: Vec::new() }
     }
 
     /// An engine that goes on where `state` was taken.
@@ -230,7 +241,7 @@ impl Engine {
                     .state
                     .table
                     .get(key)
-                    .is_some_and(|d| d.visit == record.visit && d.seq >= record.device.seq)
+                    .is_some_and(|d| d.first_heard == record.device.first_heard && d.seq >= record.device.seq)
                 {
                     continue;
                 }

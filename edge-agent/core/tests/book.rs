@@ -114,10 +114,12 @@ fn a_refund_finds_its_sale_at_another_till_by_day_and_by_number() {
 fn what_was_taken_back_is_no_purchase_of_the_visit() {
     let p = Script::default()
         .come_in(1, 0)
-        .stay(1, "S1", 180, 900)
-        .receipt(sale(300, "S1", "7"))
-        .receipt(sale(310, "S1", "8"))
-        .receipt(refund(400, "S1", "9", Some(sale_ref("7"))))
+        .stay(1, "S1", 180, 520)
+        .stay(1, "S2", 520, 1000)
+        .stay(1, "C2", 1000, 1100)
+        .receipt(sale(500, "S1", "7"))
+        .receipt(sale(990, "S2", "8"))
+        .receipt(refund(1000, "S1", "9", Some(sale_ref("7"))))
         .play();
     let (_, VisitFact::Exited(exit)) = p.only(1, "exited") else { panic!() };
     assert_eq!(exit.purchases, 1);

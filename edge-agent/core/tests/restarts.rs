@@ -180,7 +180,8 @@ fn what_comes_in_at_the_very_moment_that_was_told_is_not_too_late_for_it() {
 
 #[test]
 fn a_receipt_is_recorded_however_late_it_comes() {
-    let mut p = Script::default().come_in(1, 0).stay(1, "S1", 180, 900).play_until(920);
+    let script = Script::default().come_in(1, 0).stay(1, "S1", 180, 510).stay(1, "C1", 510, 900);
+    let mut p = script.play_until(920);
     assert_eq!(p.engine.observe(Observation::Receipt(sale(500, "S1", "7"))), Taken::Late);
     p.drain();
     assert_eq!(second(p.only(1, "bag_carried").0.time), 500);
@@ -194,7 +195,7 @@ fn a_receipt_of_a_till_with_a_wrong_clock_is_recorded_when_it_came_in() {
         p.observe_all(Script::default().come_in(1, 0).stay(1, "S1", 180, 501).in_order());
         let at = Timestamp::parse_rfc3339(wrong).unwrap();
         p.engine.observe(Observation::Receipt(Receipt { at, ..sale(0, "S1", "7") }));
-        p.observe_all(Script::default().stay(1, "S1", 510, 900).in_order());
+        p.observe_all(Script::default().stay(1, "C1", 510, 900).in_order());
         p.run_out();
         assert_eq!(second(p.only(1, "bag_carried").0.time), 500, "{wrong}");
         assert_eq!(p.engine.counts().wrong_time, 1);

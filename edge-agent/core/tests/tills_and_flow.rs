@@ -7,9 +7,9 @@ use visit_core::engine::EngineConfig;
 use visit_core::event::{FlowScope, PrivacyMode, VisitFact};
 use visit_core::observation::{Receipt, ReceiptKind};
 
-/// One visitor in shop S1, for long enough.
+/// One visitor in shop S1 for long enough, who leaves it about second 520.
 fn shopper(who: u128) -> Script {
-    Script::default().come_in(who, 0).stay(who, "S1", 180, 900)
+    Script::default().come_in(who, 0).stay(who, "S1", 180, 520).stay(who, "C1", 520, 640)
 }
 
 #[test]
@@ -27,8 +27,9 @@ fn the_only_visitor_at_the_till_carries_the_bag() {
 
 #[test]
 fn two_visitors_at_the_till_are_both_candidates_and_neither_carries_the_bag() {
+    let other = Script::default().come_in(2, 70).stay(2, "S1", 250, 530).stay(2, "C1", 530, 640);
     let mut script = shopper(1);
-    script.0.extend(shopper(2).0);
+    script.0.extend(other.0);
     let p = script.receipt(sale(500, "S1", "7")).play();
     assert!(!p.visits().any(|(_, v)| v.fact.kind() == "bag_carried"));
     let [recorded] = p.receipts()[..] else { panic!() };
@@ -37,11 +38,30 @@ fn two_visitors_at_the_till_are_both_candidates_and_neither_carries_the_bag() {
 }
 
 #[test]
+fn people_who_came_and_stayed_together_are_one_party_and_one_of_them_carries_its_bag() {
+    let mut script = shopper(1);
+    script.0.extend(shopper(2).0);
+    let p = script.receipt(sale(500, "S1", "7")).play();
+    assert_eq!(p.visits().filter(|(_, v)| v.fact.kind() == "bag_carried").count(), 1);
+    assert_eq!(p.receipts()[0].attribution.candidates, 2);
+}
+
+#[test]
+fn of_two_receipts_each_takes_its_buyer_from_the_other() {
+    let other = Script::default().come_in(2, 70).stay(2, "S1", 250, 580).stay(2, "C1", 580, 700);
+    let mut script = shopper(1);
+    script.0.extend(other.0);
+    let p = script.receipt(sale(500, "S1", "7")).receipt(sale(570, "S1", "8")).play();
+    let bought = |who| p.of(who).filter(|(_, v)| v.fact.kind() == "bag_carried").count();
+    assert_eq!((bought(1), bought(2)), (1, 1));
+}
+
+#[test]
 fn a_receipt_of_an_empty_shop_is_recorded_as_nobodys() {
     let p = shopper(1).receipt(sale(500, "S3", "7")).play();
     let [recorded] = p.receipts()[..] else { panic!() };
     assert_eq!(recorded.attribution.visit_id, None);
-    assert_eq!(recorded.attribution.none.get(), 1.0);
+    assert!(recorded.attribution.none.get() > 0.7);
 }
 
 #[test]
@@ -60,7 +80,7 @@ fn a_refund_takes_its_bag_back_once() {
         ..sale(s, "S1", number)
     };
     let p =
-        shopper(1).receipt(sale(300, "S1", "7")).receipt(refund(400, "8")).receipt(refund(500, "9")).play();
+        shopper(1).receipt(sale(500, "S1", "7")).receipt(refund(520, "8")).receipt(refund(530, "9")).play();
     let bag = p.only(1, "bag_carried").0.id;
     let retracted: Vec<_> = p.receipts().iter().map(|r| r.retracts).collect();
     assert_eq!(retracted, [None, Some(bag), None]);

@@ -9,6 +9,7 @@ pub mod outbox;
 pub mod replay;
 pub mod run;
 pub mod schema;
+pub mod survey;
 pub mod tap;
 
 use clap::{Parser, Subcommand};
@@ -38,6 +39,7 @@ enum Command {
     CheckTemplate(check_template::CheckTemplateArgs),
     /// Look into the outbox of a stopped daemon.
     Outbox(outbox::OutboxArgs),
+    Survey(survey::SurveyArgs),
     Tap(tap::TapArgs),
     /// Print or write the JSON Schemas and the AsyncAPI document of what is published.
     Schema(schema::SchemaArgs),
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::CheckTemplate(args) => check_template::run(&args),
         Command::Outbox(args) => outbox::run(&args),
+        Command::Survey(args) => survey::run(&args),
         Command::Tap(args) => tap::run(&args),
         Command::Schema(args) => schema::run(&args),
     };

@@ -1,6 +1,7 @@
 //! `edge-agent replay`: recordings to events, offline, deterministic, as fast as the machine can.
 
 use super::exit::{Exit, Failure};
+use crate::calibration;
 use crate::config;
 use crate::privacy::Privacy;
 use clap::Args;
@@ -30,6 +31,9 @@ pub struct ReplayArgs {
     /// The site map.
     #[arg(long, value_name = "FILE")]
     site: PathBuf,
+    /// What `survey` made of a commissioning walk.
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
     /// Where the events go, one CloudEvent a line; standard output when left out.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
@@ -64,7 +68,9 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let privacy = Privacy::for_replay(&site).map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
     let events = Lines::create(args.events.as_deref())?;
     let links = args.links.as_deref().map(|path| Lines::create(Some(path))).transpose()?;
-    let config = EngineConfig { links: links.is_some(), ..EngineConfig::default() };
+    let survey = args.calibration.as_deref().map(|path| calibration::model(path, &site)).transpose();
+    let survey = survey.map_err(|e| Failure::new(Exit::Config, e))?.map(Arc::new);
+    let config = EngineConfig { links: links.is_some(), survey, ..EngineConfig::default() };
     let mut player = Player {
         engine: Engine::new(site, config),
         privacy,

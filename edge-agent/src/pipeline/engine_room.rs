@@ -12,7 +12,7 @@ use visit_core::site::Site;
 use visit_core::time::Timestamp;
 
 /// Layout of a snapshot; one of another layout is not read.
-const SNAPSHOT_VERSION: u8 = 3;
+const SNAPSHOT_VERSION: u8 = 4;
 /// A snapshot larger than this is damaged.
 const MAX_SNAPSHOT: u64 = 64 << 20;
 

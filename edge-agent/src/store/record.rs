@@ -33,6 +33,7 @@
 //! `golden_v1.txt`; a change of it is a new version with its own structs, not a new golden file.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use visit_core::engine::VisitRecord;
 use visit_core::event::{Body, Event, EventId, VisitId};
 use visit_core::observation::Observation;
 use visit_core::time::Timestamp;
@@ -62,8 +63,8 @@ pub(super) enum Kind {
     CheckpointHead = 2,
     /// A piece of the snapshot.
     Chunk = 3,
-    /// What survives of a visit.
-    Ledger = 4,
+    /// What survives of a visit, as it was before tracks had hindsight. Read, no longer written.
+    OldLedger = 4,
     /// Ids committed since the last checkpoint.
     Recent = 5,
     /// A queued visit event.
@@ -82,6 +83,8 @@ pub(super) enum Kind {
     Book = 12,
     /// A receipt that is not recorded yet.
     Pending = 13,
+    /// What survives of a visit.
+    Ledger = 14,
 }
 
 impl Kind {
@@ -90,7 +93,7 @@ impl Kind {
             1 => Self::Meta,
             2 => Self::CheckpointHead,
             3 => Self::Chunk,
-            4 => Self::Ledger,
+            4 => Self::OldLedger,
             5 => Self::Recent,
             6 => Self::Visit,
             7 => Self::OldReceipt,
@@ -100,6 +103,7 @@ impl Kind {
             11 => Self::Receipt,
             12 => Self::Book,
             13 => Self::Pending,
+            14 => Self::Ledger,
             _ => return None,
         })
     }
@@ -272,6 +276,15 @@ pub(super) fn decode_queued(kind: Kind, payload: &[u8]) -> Result<QueuedRecord, 
         Kind::Visit | Kind::Receipt | Kind::Flow => decode(payload),
         Kind::OldReceipt => decode::<old::QueuedReceipt>(payload).map(QueuedRecord::from),
         _ => Err(BadRecord::WrongKind { is: kind, wanted: "a queued event" }),
+    }
+}
+
+/// Opens and decodes what survives of a visit.
+pub(super) fn read_visit(bytes: &[u8]) -> Result<VisitRecord, BadRecord> {
+    match open(bytes)? {
+        (Kind::Ledger, payload) => decode(payload),
+        (Kind::OldLedger, payload) => decode::<old::Visit>(payload).map(VisitRecord::from),
+        (is, _) => Err(BadRecord::WrongKind { is, wanted: "a visit" }),
     }
 }
 

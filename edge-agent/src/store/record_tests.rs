@@ -255,6 +255,19 @@ fn a_receipt_from_before_there_were_revisions_is_read() {
 }
 
 #[test]
+fn a_visit_from_before_tracks_had_hindsight_goes_on_without_its_places() {
+    let hex = include_str!("golden_old_visit.txt").trim();
+    let bytes: Vec<u8> =
+        (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect();
+    let record = read_visit(&seal_bytes(Kind::OldLedger, &bytes)).unwrap();
+    let d = &record.device;
+    assert_eq!((record.visit, d.visit("mall")), (d.visit("mall"), record.visit));
+    assert_eq!((d.phase, d.seq, d.arrived_seq, d.emissions), (visit_core::visit::Phase::Inside, 3, 2, 19));
+    assert_eq!((d.track.best(), d.stays.current()), (None, None));
+    assert_eq!(d.last_heard.since(d.first_heard).as_secs_f64(), 360.0);
+}
+
+#[test]
 fn no_flipped_bit_goes_unseen() {
     let sealed = &frozen()[4].1;
     for bit in 0..sealed.len() * 8 {

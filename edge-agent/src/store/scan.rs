@@ -106,7 +106,7 @@ fn read_entry(
             scan.state.head = Some(head);
         }
         Key::Ledger(visit) => {
-            let record: VisitRecord = record::read(Kind::Ledger, "a visit", value)?;
+            let record = record::read_visit(value)?;
             if record.visit != visit {
                 return Err(BadRecord::WrongKey);
             }

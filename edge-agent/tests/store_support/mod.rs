@@ -77,10 +77,8 @@ pub fn batch(events: impl IntoIterator<Item = Event>) -> Batch {
 }
 
 pub fn put(visit: u64) -> LedgerChange {
-    let mut device =
-        Device::new("joy", Pseudonym(u128::from(visit)), Identity::Session, Timestamp::from_micros(1));
-    device.visit = VisitId(u128::from(visit));
-    LedgerChange::Put(VisitRecord { visit: device.visit, map_version: 1, device })
+    let device = Device::new(Pseudonym(u128::from(visit)), Identity::Session, Timestamp::from_micros(1));
+    LedgerChange::Put(VisitRecord { visit: VisitId(u128::from(visit)), map_version: 1, device })
 }
 
 pub fn runtime() -> tokio::runtime::Runtime {

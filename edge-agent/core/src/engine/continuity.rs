@@ -65,8 +65,8 @@ impl Engine {
         let zone = self.site.sensor(*sensor).zone;
         let table = &self.state.table;
         let near = |d: &Device| {
-            let around = self.site.zone(zone).neighbours.iter().map(|n| d.belief.of(*n)).sum::<f32>();
-            d.belief.of(zone) + around > NEAR
+            let around = self.site.zone(zone).neighbours.iter().map(|n| d.track.of(*n)).sum::<f32>();
+            d.track.of(zone) + around > NEAR
         };
         let at_door = table.get(newcomer).is_some_and(|d| d.phase == Phase::Approached);
         let max_step = if at_door { STEP_AT_DOOR } else { u16::MAX };
@@ -128,8 +128,8 @@ impl Engine {
         let mut desk = desk!(self, now);
         visit::go_on_as(d, &new, &mut desk);
         if new.seq > 0 {
-            let merged = vec![d.visit.to_string(), new.visit.to_string()];
-            let fact = VisitFact::Merged(Merged { merged, into: d.visit.to_string() });
+            let merged = [&*d, &new].map(|d| d.visit(&desk.site.id).to_string()).to_vec();
+            let fact = VisitFact::Merged(Merged { merged, into: d.visit(&desk.site.id).to_string() });
             desk.publish(d, new.first_heard, 0.9, fact);
             desk.forget(&new);
         }

@@ -55,7 +55,7 @@ impl Desk<'_> {
             return id;
         }
         let body = Body::Visit(VisitEvent {
-            visit: d.visit,
+            visit: d.visit(&self.site.id),
             seq: d.seq,
             device: d.name,
             identity: d.identity,
@@ -69,8 +69,11 @@ impl Desk<'_> {
     /// Stores the state of a visit of which something was published.
     pub fn keep(&mut self, d: &Device) {
         if d.seq > 0 && self.config.privacy_mode != PrivacyMode::Count {
-            let record =
-                VisitRecord { visit: d.visit, map_version: self.config.map_version, device: d.clone() };
+            let record = VisitRecord {
+                visit: d.visit(&self.site.id),
+                map_version: self.config.map_version,
+                device: d.clone(),
+            };
             self.out.push_back(Output::Ledger(LedgerChange::Put(record)));
         }
     }
@@ -78,7 +81,7 @@ impl Desk<'_> {
     /// The visit is over for good.
     pub fn forget(&mut self, d: &Device) {
         if d.seq > 0 && self.config.privacy_mode != PrivacyMode::Count {
-            self.out.push_back(Output::Ledger(LedgerChange::Remove(d.visit)));
+            self.out.push_back(Output::Ledger(LedgerChange::Remove(d.visit(&self.site.id))));
         }
     }
 
@@ -104,7 +107,7 @@ impl Desk<'_> {
 
     /// Id of the `seq`-th event of a visit.
     pub fn event_id(&self, d: &Device, kind: &str, seq: u32) -> EventId {
-        EventId::of(&self.site.id, &d.visit.0.to_be_bytes(), kind, u64::from(seq))
+        EventId::of(&self.site.id, &d.visit(&self.site.id).0.to_be_bytes(), kind, u64::from(seq))
     }
 
     /// Id under which a revision of a receipt is recorded (texts quoted, so that none can imitate another): store,

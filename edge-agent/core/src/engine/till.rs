@@ -7,9 +7,15 @@ use crate::event::{
     ReceiptKeyBasis, ReceiptRecorded, ReceiptRef, ReceiptsReconciled, VisitFact, VisitId,
 };
 use crate::observation::{DayTotals, Receipt, ReceiptKind};
-use crate::purchase::{self, ATTRIBUTED, Buyer, Paper, Posterior, ReceiptEntry, Verdict, posterior};
+use crate::purchase::{
+    self, ATTRIBUTED, Buyer, Candidate, Paper, Posterior, ReceiptEntry, Verdict, candidates, posterior,
+};
+use crate::site::ZoneIx;
 use crate::time::Timestamp;
 use crate::visit::{Device, Phase};
+
+/// Receipts that wait and are asked for their own buyers; each costs a look at every device.
+const RIVALS: usize = 8;
 
 impl Engine {
     pub(super) fn receipt_due(&mut self, now: Timestamp) {
@@ -55,6 +61,10 @@ impl Engine {
         let p = self.buyers(receipt);
         let slot = p.best.filter(|(_, sure)| *sure >= p.none);
         let buyer = buyer(slot.and_then(|(slot, _)| self.visit_in(slot)), &p);
+        if let (Some(visit), Some((_, sure))) = (buyer.visit, slot) {
+            let zone = self.site.till(receipt.till).zone;
+            self.state.purchases.decide(zone, receipt.at, visit, sure);
+        }
         let retracts = taken.map(|(bag, _)| bag);
         let mut desk = desk!(self, now);
         let recorded = recorded(receipt, &desk, buyer, Links { retracts, takes_back, ..Links::default() });
@@ -145,19 +155,41 @@ impl Engine {
         self.out.extend(changes.into_iter().map(Output::Ledger));
     }
 
+    /// Who may have paid. What other receipts of the zone say of the candidates counts too: those that are decided, and,
+    /// by what they say on their own, those that wait.
     fn buyers(&self, receipt: &Receipt) -> Posterior {
         match receipt.kind {
             ReceiptKind::Sale => {
                 let zone = self.site.till(receipt.till).zone;
-                let visitor = |d: &Device| matches!(d.phase, Phase::Inside | Phase::Gone);
-                posterior(zone, receipt.at, self.state.table.iter().filter(|(_, d)| visitor(d)))
+                let all = self.candidates(zone, receipt.at);
+                if all.is_empty() {
+                    return posterior(&all, |_| 0.0);
+                }
+                let id = Desk::receipt_id(&self.site, receipt, 0);
+                let rival = |r: &&Receipt| {
+                    self.site.till(r.till).zone == zone && Desk::receipt_id(&self.site, r, 0) != id
+                };
+                let rivals = self.state.purchases.sales_around(receipt.at).filter(rival).take(RIVALS);
+                let rivals: Vec<_> =
+                    rivals.filter_map(|r| posterior(&self.candidates(zone, r.at), |_| 0.0).best).collect();
+                posterior(&all, |slot| {
+                    let waiting =
+                        rivals.iter().filter(|(s, _)| *s == slot).map(|(_, p)| *p).fold(0.0, f32::max);
+                    let bought = |visit| self.state.purchases.bought(zone, receipt.at, visit);
+                    self.visit_in(slot).map_or(0.0, bought).max(waiting)
+                })
             }
             ReceiptKind::Refund | ReceiptKind::Void => Posterior { none: 1.0, ..Posterior::default() },
         }
     }
 
+    fn candidates(&self, zone: ZoneIx, at: Timestamp) -> Vec<Candidate> {
+        let visitor = |d: &Device| matches!(d.phase, Phase::Inside | Phase::Gone);
+        candidates(zone, at, self.state.table.iter().filter(|(_, d)| visitor(d)))
+    }
+
     fn visit_in(&self, slot: u32) -> Option<VisitId> {
-        self.state.table.get(self.state.table.key_of(slot)).map(|d| d.visit)
+        self.state.table.get(self.state.table.key_of(slot)).map(|d| d.visit(&self.site.id))
     }
 
     fn remember(
@@ -190,7 +222,8 @@ impl Engine {
 
     /// A purchase of a visit that may still go on was taken back.
     fn give_back(&mut self, visit: VisitId, now: Timestamp) {
-        let found = self.state.table.iter().find(|(_, d)| d.visit == visit).map(|(slot, _)| slot);
+        let found =
+            self.state.table.iter().find(|(_, d)| d.visit(&self.site.id) == visit).map(|(slot, _)| slot);
         let Some(slot) = found else { return };
         let key = self.state.table.key_of(slot);
         let mut desk = desk!(self, now);

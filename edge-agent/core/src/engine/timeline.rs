@@ -11,11 +11,16 @@ use crate::event::Identity;
 use crate::identity::{Closed, class_of};
 use crate::observation::{Observation, SensorHealth, Sighting};
 use crate::purchase::Paper;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::visit::{self, After, Device};
 
 /// Emissions open at once: no channel carries so many in the time one is open. Beyond, the oldest closes early.
 const MAX_OPEN: usize = 1 << 14;
+
+/// After so long a silence of everything we begin to hear anew …
+const QUIET: Span = Span::from_secs(1800);
+/// … and whoever is heard in this time after that was there before.
+const BEGINNING: Span = Span::from_secs(300);
 
 /// What has its turn next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,9 +117,10 @@ impl Engine {
     fn close_emission(&mut self, now: Timestamp) {
         let Some(e) = self.state.emissions.close(now) else { return };
         self.state.counts.emissions += 1;
+        let beginning = self.has_just_begun(e.at);
         let (key, is_new) = match self.state.table.find(e.address) {
             Some(key) => (key, false),
-            None => (self.newcomer(&e, now), true),
+            None => (self.newcomer(&e, beginning, now), true),
         };
         if self.config.links && is_new {
             self.out.push_back(Output::Link { address: e.address, device: e.address });
@@ -122,14 +128,21 @@ impl Engine {
         let Some(d) = self.state.table.get_mut(key) else { return };
         let seq = d.seq;
         let gap = (!is_new).then(|| e.at.since(d.last_heard));
-        // Where nothing is known any more (another map) there is nothing to go on from.
-        let before = gap.filter(|_| d.belief.best().is_some()).map(|g| (&d.belief, g));
-        d.belief = self.locator.update(before, &e.sensors);
+        let moments = (d.millis(d.last_heard), d.millis(e.at));
+        self.moved.clear();
+        self.locator.update(
+            &mut d.track,
+            moments,
+            d.was_here,
+            &e.sensors,
+            &mut self.state.trims,
+            &mut self.moved,
+        );
         if class_of(e.heard) == Identity::Stable {
             d.identity = Identity::Stable;
         }
         let mut desk = desk!(self, now);
-        visit::heard(d, e.at, gap, &mut desk);
+        visit::heard(d, e.at, gap, &self.moved, &mut desk);
         if d.seq != seq {
             desk.keep(d);
         }
@@ -137,12 +150,25 @@ impl Engine {
         self.listen(key, &e, is_new, now);
     }
 
-    fn newcomer(&mut self, e: &Closed, now: Timestamp) -> Key {
+    fn newcomer(&mut self, e: &Closed, was_here: bool, now: Timestamp) -> Key {
         if self.state.table.is_full() {
             self.make_room(now);
         }
         self.state.counts.devices += 1;
-        self.state.table.insert(Device::new(&self.site.id, e.address, class_of(e.heard), e.at))
+        let mut device = Device::new(e.address, class_of(e.heard), e.at);
+        device.was_here = was_here;
+        self.state.table.insert(device)
+    }
+
+    /// Whether we have only just begun to hear: whoever is heard now may have come long before, as staff did who open
+    /// an empty mall.
+    fn has_just_begun(&mut self, at: Timestamp) -> bool {
+        let since = match self.state.hearing {
+            Some((since, last)) if at.since(last) < QUIET => since,
+            _ => at,
+        };
+        self.state.hearing = Some((since, at));
+        at.since(since) < BEGINNING
     }
 
     fn device_silent(&mut self, now: Timestamp) {

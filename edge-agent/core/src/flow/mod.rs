@@ -163,7 +163,7 @@ impl Occupancy {
 
     fn add(&mut self, site: &Site, d: &Device) {
         self.site += 1;
-        if let Some((zone, _)) = d.belief.best() {
+        if let Some((zone, _)) = d.track.best() {
             self.zones[usize::from(zone.0)] += 1;
             self.floors[usize::from(site.floor_of(zone).0)] += 1;
         }

@@ -1,24 +1,37 @@
-//! Where is it: a Bayes filter over zones.
+//! Where is it: a Bayes filter over zones, with hindsight.
 //!
 //! A [`RadioModel`] says how likely each zone is given which sensors heard an emission, how strongly, and which
-//! did not; a [`Motion`] says where something may be a while later; a [`Belief`] is the few likeliest zones of
-//! one device, 48 bytes. [`Locator`] joins them.
+//! did not; a [`Motion`] says where something may be a while later; a [`Track`] is the few likeliest stories of one
+//! device. [`Locator`] joins them.
 
-mod belief;
+mod calibration;
+mod geometry;
 mod motion;
 mod radio;
+mod surveyed;
+mod track;
 
-pub use belief::Belief;
+pub use calibration::{Calibration, FORMAT, Hearing, Reference, Scan, Unfit};
 pub use motion::Motion;
-pub use radio::RadioModel;
+pub use radio::{Heard, RadioModel, Trims};
+pub use surveyed::SurveyModel;
+pub use track::{Moved, Track};
 
-use crate::site::{FloorIx, Site, ZoneIx};
-use crate::time::Span;
+use crate::site::{FloorIx, SensorIx, Site, ZoneIx};
+use motion::Spread;
 
-/// One emission as the sensors heard it: for each sensor its strongest RSSI, dBm.
-pub type Heard<'a> = &'a [(crate::site::SensorIx, Option<i8>)];
+/// More sensors than this a reference cannot name.
+const MAX_SENSORS: usize = 4096;
+/// Belief in a zone from which an emission teaches what a phone and its sensors are like.
+const TEACHES: f32 = 0.9;
+/// A phone's offset is held back as if so many emissions had shown none …
+const HELD_BACK: f32 = 4.0;
+/// … later emissions count like one of this many …
+const SLOWEST: u8 = 40;
+/// … and it is never more than this, dB.
+const MOST: f32 = 20.0;
 
-/// Moves beliefs on and weighs them with what was heard. One for the whole engine.
+/// Moves tracks on and weighs them with what was heard. One for the whole engine.
 #[derive(Clone, Debug)]
 pub struct Locator {
     radio: RadioModel,
@@ -28,50 +41,87 @@ pub struct Locator {
     floors: usize,
     /// Where something is that was never heard before.
     first: Vec<f32>,
-    prior: Vec<f32>,
+    /// Where something is that was there before we heard it.
+    anywhere: Vec<f32>,
     log_likelihood: Vec<f32>,
+    stay: Vec<f32>,
+    walk: Vec<f32>,
+    spread: Spread,
 }
 
 impl Locator {
-    /// From the site map alone.
-    pub fn new(site: &Site) -> Self {
+    /// From the site map, and a commissioning walk of it where there was one.
+    pub fn new(site: &Site, survey: Option<&SurveyModel>) -> Self {
+        let motion = Motion::new(site);
+        let none = vec![0.0; site.zones.len()];
         Self {
-            radio: RadioModel::from_geometry(site),
-            motion: Motion::new(site),
+            radio: RadioModel::new(site, survey),
+            spread: motion.room(),
+            motion,
             floor_of: site.zones.iter().map(|z| z.floor).collect(),
             inside: site.zones.iter().map(|z| z.kind.is_inside()).collect(),
             floors: site.floors.len(),
             first: first_heard(site),
-            prior: vec![0.0; site.zones.len()],
-            log_likelihood: vec![0.0; site.zones.len()],
+            anywhere: vec![1.0 / site.zones.len() as f32; site.zones.len()],
+            log_likelihood: none.clone(),
+            stay: none.clone(),
+            walk: none,
         }
     }
 
     /// A sensor began or ceased to hear: while it is down its silence says nothing.
-    pub fn set_sensor(&mut self, sensor: crate::site::SensorIx, up: bool) {
+    pub fn set_sensor(&mut self, sensor: SensorIx, up: bool) {
         self.radio.set_sensor(sensor, up);
     }
 
-    /// The belief `dt` after `before` (`None`: never heard), given what was heard now.
-    pub fn update(&mut self, before: Option<(&Belief, Span)>, heard: Heard<'_>) -> Belief {
-        match before {
-            Some((belief, dt)) => self.motion.spread(belief, dt, &mut self.prior),
-            None => self.prior.copy_from_slice(&self.first),
+    /// Takes an emission at `now` into a track whose last one was at `before` (both milliseconds after the first);
+    /// a device that `was_here` before we began to hear may be anywhere at first;
+    /// adds the changes of zone this settles to `moved`, oldest first.
+    pub fn update(
+        &mut self,
+        track: &mut Track,
+        (before, now): (u32, u32),
+        was_here: bool,
+        heard: Heard<'_>,
+        trims: &mut Trims,
+        moved: &mut Vec<Moved>,
+    ) {
+        let offset = f32::from(track.offset) / 4.0;
+        self.radio.log_likelihood(heard, trims, offset, &mut self.log_likelihood);
+        let (stay, walk) = self.radio.temper();
+        for (z, l) in self.log_likelihood.iter().enumerate() {
+            self.stay[z] = libm::expf(l * stay);
+            self.walk[z] = libm::expf(l * walk);
         }
-        self.radio.log_likelihood(heard, &mut self.log_likelihood);
-        Belief::posterior(&self.prior, &self.log_likelihood)
+        let evidence = track::Evidence { stay: &self.stay, walk: &self.walk };
+        let (motion, spread) = (&self.motion, &mut self.spread);
+        let first = if was_here { &self.anywhere } else { &self.first };
+        track.update((before, now), motion, first, &evidence, spread, &self.floor_of, moved);
+        if let Some((zone, p)) = track.best()
+            && p > TEACHES
+            && let Some(excess) = self.radio.learn(zone, heard, trims, offset)
+        {
+            track.learnt = (track.learnt + 1).min(SLOWEST);
+            let offset = offset + excess / (HELD_BACK + f32::from(track.learnt));
+            track.offset = (offset.clamp(-MOST, MOST) * 4.0).round() as i8;
+        }
+    }
+
+    /// Settles the likeliest story of a track to its end.
+    pub fn settle_all(&self, track: &mut Track, moved: &mut Vec<Moved>) {
+        track.settle_all(&self.floor_of, moved);
     }
 
     /// Probability of being inside: beyond perimeter and entrances.
-    pub fn inside(&self, belief: &Belief) -> f32 {
-        belief.iter().filter(|(z, _)| self.inside[usize::from(z.0)]).map(|(_, p)| p).sum()
+    pub fn inside(&self, track: &Track) -> f32 {
+        track.iter().filter(|(z, _)| self.is_inside(*z)).map(|(_, p)| p).sum()
     }
 
     /// The likeliest floor and its probability.
-    pub fn floor(&self, belief: &Belief) -> (FloorIx, f32) {
+    pub fn floor(&self, track: &Track) -> (FloorIx, f32) {
         let mut mass = [0.0f32; 64];
-        for (zone, p) in belief.iter() {
-            mass[usize::from(self.floor_of[usize::from(zone.0)].0).min(63)] += p;
+        for (zone, p) in track.iter() {
+            mass[usize::from(self.floor_of(zone).0).min(63)] += p;
         }
         let mut best = (FloorIx(0), mass[0]);
         for (f, m) in mass.iter().enumerate().take(self.floors.min(64)).skip(1) {
@@ -84,12 +134,12 @@ impl Locator {
 
     /// The floor of a zone.
     pub fn floor_of(&self, zone: ZoneIx) -> FloorIx {
-        self.floor_of[usize::from(zone.0)]
+        self.floor_of.get(usize::from(zone.0)).copied().unwrap_or(FloorIx(0))
     }
 
     /// Whether a zone lies beyond perimeter and entrances.
     pub fn is_inside(&self, zone: ZoneIx) -> bool {
-        self.inside[usize::from(zone.0)]
+        self.inside.get(usize::from(zone.0)).copied().unwrap_or(false)
     }
 }
 

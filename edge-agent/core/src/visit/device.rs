@@ -4,7 +4,7 @@ use super::gap::Gaps;
 use super::stay::Stays;
 use crate::event::{Identity, VisitId};
 use crate::observation::Pseudonym;
-use crate::position::Belief;
+use crate::position::Track;
 use crate::site::{FloorIx, ZoneIx};
 use crate::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -24,21 +24,21 @@ pub enum Phase {
     NotAVisitor,
 }
 
+const NO_DOOR: ZoneIx = ZoneIx(u16::MAX);
+
 /// What is kept of one device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Device {
     /// First pseudonym it was heard under.
     pub name: Pseudonym,
-    /// Its visit.
-    pub visit: VisitId,
     /// First emission of the visit.
     pub first_heard: Timestamp,
     /// Last emission.
     pub last_heard: Timestamp,
     /// When something must be decided should it stay silent.
     pub due: Timestamp,
-    /// Where it is.
-    pub belief: Belief,
+    /// Where it is, and how it came there.
+    pub track: Track,
     /// How long it is used to be silent.
     pub gaps: Gaps,
     /// Its stays.
@@ -49,26 +49,22 @@ pub struct Device {
     pub floors: u64,
     /// `seq` of the `exited` event that may be retracted; 0 where there is none.
     pub exit_seq: u32,
-    /// `seq` of its `arrived` event; 0 before.
-    pub arrived_seq: u32,
+    /// `seq` of its `arrived` event; 0 before. Only the approach comes before it.
+    pub arrived_seq: u8,
     /// Events published about this visit.
     pub seq: u32,
     /// Emissions heard.
     pub emissions: u32,
     /// Emissions most likely from a zone for staff.
-    pub in_staff_zones: u32,
-    /// The floor it settled on.
-    pub floor: Option<FloorIx>,
-    /// Another floor that is likelier now: since when, at how many emissions.
-    pub next_floor: Option<(FloorIx, Timestamp, u8)>,
+    pub in_staff_zones: u16,
     /// The door it was first heard at.
-    pub door: Option<ZoneIx>,
+    door: ZoneIx,
     /// Emissions in a row that were most likely inside.
     pub inside_in_a_row: u8,
-    /// Dwells published.
-    pub dwells: u16,
     /// Receipts attributed.
     pub purchases: u16,
+    /// It was there when we began to hear.
+    pub was_here: bool,
     /// How far the visit has got.
     pub phase: Phase,
     /// How well the device is known.
@@ -77,14 +73,13 @@ pub struct Device {
 
 impl Device {
     /// A device heard for the first time.
-    pub fn new(site: &str, name: Pseudonym, identity: Identity, at: Timestamp) -> Self {
+    pub fn new(name: Pseudonym, identity: Identity, at: Timestamp) -> Self {
         Self {
             name,
-            visit: VisitId::of(site, name, at),
             first_heard: at,
             last_heard: at,
             due: Timestamp::MAX,
-            belief: Belief::UNKNOWN,
+            track: Track::UNKNOWN,
             gaps: Gaps::default(),
             stays: Stays::default(),
             outside_ms: 0,
@@ -94,15 +89,18 @@ impl Device {
             seq: 0,
             emissions: 0,
             in_staff_zones: 0,
-            floor: None,
-            next_floor: None,
-            door: None,
+            door: NO_DOOR,
             inside_in_a_row: 0,
-            dwells: 0,
             purchases: 0,
+            was_here: false,
             phase: Phase::Heard,
             identity,
         }
+    }
+
+    /// Id of its visit.
+    pub fn visit(&self, site: &str) -> VisitId {
+        VisitId::of(site, self.name, self.first_heard)
     }
 
     /// When the visitor came in: first heard, the time on the pavement left out.
@@ -118,17 +116,49 @@ impl Device {
 
     /// The site map changed: the visit goes on, its places are unknown.
     pub fn forget_places(&mut self) {
-        self.belief = Belief::UNKNOWN;
-        self.stays = Stays::default();
-        self.floor = None;
+        self.track = Track::UNKNOWN;
+        self.stays.forget_places();
         self.floors = 0;
-        self.next_floor = None;
-        self.door = None;
+        self.door = NO_DOOR;
+    }
+
+    /// The door it was first heard at.
+    pub fn door(&self) -> Option<ZoneIx> {
+        Some(self.door).filter(|z| *z != NO_DOOR)
+    }
+
+    /// It was first heard at `door`.
+    pub fn came_to(&mut self, door: ZoneIx) {
+        self.door = door;
     }
 
     /// Inside as far as we know: arrived, and not gone.
     pub fn is_inside(&self) -> bool {
         self.phase == Phase::Inside
+    }
+
+    /// All stretches it may have spent in `zone`: when each began and (unless it is there still) ended, milliseconds
+    /// after it was first heard, and with what probability.
+    pub fn stretches_in(&self, zone: ZoneIx, mut each: impl FnMut(u32, Option<u32>, f32)) {
+        let root = self.track.settled().map_or(u32::MAX, |(_, since)| since);
+        for stay in self.stays.all().filter(|s| s.zone == zone && s.since < root) {
+            each(stay.since, Some(stay.until), f32::from(stay.sure) / 255.0);
+        }
+        self.track.stretches(|z, since, until, p| {
+            if z == zone {
+                each(since, until, p);
+            }
+        });
+    }
+
+    /// A moment so many milliseconds after it was first heard.
+    pub fn moment(&self, ms: u32) -> Timestamp {
+        self.first_heard + Span::from_millis(ms.into())
+    }
+
+    /// Milliseconds after it was first heard; a visit of 49 days is as long as any.
+    pub fn millis(&self, at: Timestamp) -> u32 {
+        u32::try_from(at.since(self.first_heard).as_micros().max(0) / 1000).unwrap_or(u32::MAX)
     }
 
     /// The bit of a floor in [`Self::floors`].

@@ -15,13 +15,16 @@ mod gap;
 mod stay;
 
 pub use device::{Device, Phase};
+pub use gap::Gaps;
 pub use stay::Stay;
+use stay::Turn;
 
 use crate::engine::{Desk, EngineCounts};
 use crate::event::{
     Approached, Arrived, Direction, Dwell, EventId, ExitReason, Exited, FloorChanged, Identity, PassedBy,
     Resumed, VisitFact,
 };
+use crate::position::Moved;
 use crate::site::{FloorIx, ZoneIx, ZoneKind};
 use crate::time::{Span, Timestamp};
 
@@ -39,10 +42,6 @@ const MOVES: u8 = 2;
 const SOON: Span = Span::from_secs(1800);
 /// Phones that change their address while they probe do so within this time.
 const ADDRESS_LIFE: Span = Span::from_secs(1200);
-/// A floor counts as reached at this belief, seen twice.
-const FLOOR_SETTLED: f32 = 0.98;
-/// The first floor of a visit needs less: it changes nothing.
-const FIRST_FLOOR: f32 = 0.8;
 /// A silence that only this share of gaps exceeds is an exit, provisionally …
 const PROVISIONAL: f32 = 0.02;
 /// … but not before a phone may have slept in a pocket …
@@ -68,8 +67,9 @@ pub enum After {
     Forget,
 }
 
-/// A device was heard: its belief is already updated. `gap` is the time since it was heard before.
-pub fn heard(d: &mut Device, at: Timestamp, gap: Option<Span>, desk: &mut Desk<'_>) {
+/// A device was heard: its track is already updated, and settled what `moved` says. `gap` is the time since it was
+/// heard before.
+pub fn heard(d: &mut Device, at: Timestamp, gap: Option<Span>, moved: &[Moved], desk: &mut Desk<'_>) {
     if let Some(gap) = gap {
         d.gaps.learn(gap);
     }
@@ -78,7 +78,7 @@ pub fn heard(d: &mut Device, at: Timestamp, gap: Option<Span>, desk: &mut Desk<'
     if d.phase == Phase::Gone {
         resume(d, at, desk);
     }
-    let Some((zone, _)) = d.belief.best() else {
+    let Some((zone, _)) = d.track.best() else {
         d.due = at + patience(d, desk);
         return;
     };
@@ -90,12 +90,14 @@ pub fn heard(d: &mut Device, at: Timestamp, gap: Option<Span>, desk: &mut Desk<'
     }
     if d.phase != Phase::NotAVisitor {
         door(d, at, zone, desk);
-        let floor_change = floor(d, at, desk);
+        count_inside(d, desk);
         arrival(d, at, desk);
-        if let Some(change) = floor_change {
-            publish_floor_change(d, change, desk);
-        }
-        stay(d, at, desk);
+        go(d, moved, desk);
+        let still = d.track.settled().filter(|_| d.track.unmoved() > 0.5).map(|(zone, _)| zone);
+        let turn = d.stays.heard(d.millis(at), still);
+        take(d, turn, desk);
+        arrival(d, at, desk);
+        dwell_start(d, desk);
     }
     d.due = at + patience(d, desk);
 }
@@ -137,23 +139,25 @@ pub fn evict(d: &mut Device, desk: &mut Desk<'_>) {
 
 /// We were deaf for longer than a dwell takes: what the device did meanwhile is no stay we could vouch for.
 pub fn lost_sight(d: &mut Device, desk: &mut Desk<'_>) {
-    if let Some(stay) = d.stays.end() {
-        end_stay(d, stay, desk);
-    }
+    finish_stays(d, desk);
 }
 
 /// The device heard as `new` is `d` under another address: `d` goes on where `new` is.
 pub fn go_on_as(d: &mut Device, new: &Device, desk: &mut Desk<'_>) {
-    d.belief = new.belief;
+    let later = d.millis(new.first_heard);
+    d.track = new.track;
+    d.track.shift(later);
     d.last_heard = new.last_heard;
     d.emissions = d.emissions.saturating_add(new.emissions);
     d.floors |= new.floors;
     d.purchases = d.purchases.saturating_add(new.purchases);
-    d.dwells = d.dwells.saturating_add(new.dwells);
-    d.floor = new.floor.or(d.floor);
-    d.next_floor = new.next_floor;
+    d.stays.dwells = d.stays.dwells.saturating_add(new.stays.dwells);
     if d.phase == Phase::Gone {
         resume(d, new.first_heard, desk);
+    }
+    for stay in new.stays.all() {
+        let [sure, floor_sure] = [stay.sure, stay.floor_sure].map(|parts| f32::from(parts) / 255.0);
+        go(d, &[Moved { to: stay.zone, since_ms: later + stay.since, sure, floor_sure }], desk);
     }
     if new.phase == Phase::Inside {
         // Its arrival was no second visitor's.
@@ -167,13 +171,13 @@ pub fn go_on_as(d: &mut Device, new: &Device, desk: &mut Desk<'_>) {
 
 /// First heard well at a door or in front of one; or, after that, the way from there to the inside.
 fn door(d: &mut Device, at: Timestamp, zone: ZoneIx, desk: &mut Desk<'_>) {
-    let outside = 1.0 - desk.locator.inside(&d.belief);
+    let outside = 1.0 - desk.locator.inside(&d.track);
     if d.phase == Phase::Approached {
-        let from_outside = d.door.is_some_and(|z| desk.site.zone(z).kind == ZoneKind::Perimeter);
+        let from_outside = d.door().is_some_and(|z| desk.site.zone(z).kind == ZoneKind::Perimeter);
         match desk.site.zone(zone).kind {
             ZoneKind::Perimeter => {}
             ZoneKind::Entrance if from_outside => {
-                d.door = Some(zone);
+                d.came_to(zone);
                 d.came_in_at(at);
             }
             // Missed at the door: the arrival is the first of the emissions inside that establish it.
@@ -188,29 +192,32 @@ fn door(d: &mut Device, at: Timestamp, zone: ZoneIx, desk: &mut Desk<'_>) {
     if d.stays.current().is_some_and(|s| desk.locator.is_inside(s.zone)) {
         return; // it settled inside before: it is leaving, not approaching
     }
-    d.door = Some(zone);
+    d.came_to(zone);
     d.phase = Phase::Approached;
     let fact = VisitFact::Approached(Approached { zone: desk.zone_id(zone) });
     desk.publish(d, at, outside, fact);
 }
 
-/// Counts inside emissions; publishes the arrival once inside is established.
-fn arrival(d: &mut Device, at: Timestamp, desk: &mut Desk<'_>) {
-    let inside = desk.locator.inside(&d.belief);
+fn count_inside(d: &mut Device, desk: &Desk<'_>) {
+    let inside = desk.locator.inside(&d.track);
     if inside > INSIDE {
         d.inside_in_a_row = d.inside_in_a_row.saturating_add(1);
     } else if inside < AT_DOOR {
         d.inside_in_a_row = 0;
     }
+}
+
+/// Publishes the arrival once inside is established.
+fn arrival(d: &mut Device, at: Timestamp, desk: &mut Desk<'_>) {
     let established = match d.phase {
         Phase::Approached => {
             let came_in = d.inside_in_a_row >= INSIDE_IN_A_ROW && at.since(d.first_heard) >= NOT_PASSING;
             // Nobody takes minutes to pass a door; in front of it people wait for a bus.
-            let on_the_pavement = d.door.is_some_and(|z| desk.site.zone(z).kind == ZoneKind::Perimeter);
+            let on_the_pavement = d.door().is_some_and(|z| desk.site.zone(z).kind == ZoneKind::Perimeter);
             let dwelt = !on_the_pavement && at.since(d.came_in()) >= desk.config.dwell_threshold;
             came_in || dwelt
         }
-        Phase::Heard => d.stays.moves() >= MOVES && at.since(d.first_heard) <= SOON,
+        Phase::Heard => !d.was_here && d.stays.moves() >= MOVES && at.since(d.first_heard) <= SOON,
         Phase::Inside | Phase::Gone | Phase::NotAVisitor => false,
     };
     if established {
@@ -219,133 +226,124 @@ fn arrival(d: &mut Device, at: Timestamp, desk: &mut Desk<'_>) {
 }
 
 fn arrive(d: &mut Device, desk: &mut Desk<'_>) {
-    let door = d.door.filter(|z| desk.site.zone(*z).kind != ZoneKind::Perimeter);
-    let zone = door.or(d.stays.current().map(|s| s.zone)).or(d.belief.best().map(|(z, _)| z));
+    let door = d.door().filter(|z| desk.site.zone(*z).kind != ZoneKind::Perimeter);
+    let zone = door.or(d.stays.current().map(|s| s.zone)).or(d.track.best().map(|(z, _)| z));
     let Some(zone) = zone else { return };
     d.phase = Phase::Inside;
-    let confidence = if d.door.is_some() { desk.locator.inside(&d.belief) } else { 0.8 };
+    let confidence = if d.door().is_some() { desk.locator.inside(&d.track) } else { 0.8 };
     let fact = VisitFact::Arrived(Arrived { zone: desk.zone_id(zone), floor: desk.floor_id_of(zone) });
     desk.publish(d, d.came_in(), confidence, fact);
-    d.arrived_seq = d.seq;
+    d.arrived_seq = u8::try_from(d.seq).unwrap_or(u8::MAX);
     let floor = desk.locator.floor_of(zone);
     desk.flow.arrived(zone, floor);
-    // Where it had settled by the time the arrival was sure, it entered too.
-    if let Some(stay) = d.stays.current().filter(|s| s.zone != zone) {
-        desk.flow.entered_zone(stay.zone);
-    }
-    if let Some(settled) = d.floor.filter(|f| *f != floor) {
-        desk.flow.entered_floor(settled);
+    // Where it had settled by the time the arrival was sure, it went after it arrived.
+    let Some(stay) = d.stays.current().filter(|s| s.zone != zone) else { return };
+    desk.flow.entered_zone(stay.zone);
+    if desk.locator.floor_of(stay.zone) != floor {
+        publish_floor_change(d, floor, &stay, desk);
     }
 }
 
-/// A change of floor that has settled: from, to, when, how surely.
-#[derive(Clone, Copy)]
-struct FloorChange {
-    from: FloorIx,
-    to: FloorIx,
-    since: Timestamp,
-    belief: f32,
+/// Takes in changes of zone.
+fn go(d: &mut Device, moved: &[Moved], desk: &mut Desk<'_>) {
+    for m in moved {
+        let turn = d.stays.go(m);
+        take(d, turn, desk);
+    }
 }
 
-fn floor(d: &mut Device, at: Timestamp, desk: &Desk<'_>) -> Option<FloorChange> {
-    let (floor, belief) = desk.locator.floor(&d.belief);
-    let Some(settled) = d.floor else {
-        if belief > FIRST_FLOOR {
-            d.floor = Some(floor);
-            d.floors |= Device::floor_bit(floor);
-        }
-        return None;
-    };
-    if floor == settled {
-        d.next_floor = None;
-        return None;
+/// A stay ended, another began: says what follows from it.
+fn take(d: &mut Device, turn: Turn, desk: &mut Desk<'_>) {
+    if let Some(stay) = turn.ended {
+        end_stay(d, stay, turn.published, desk);
     }
-    let (since, times) = match d.next_floor {
-        Some((next, since, times)) if next == floor => (since, times.saturating_add(1)),
-        _ => (at, 1),
-    };
-    d.next_floor = Some((floor, since, times));
-    if belief < FLOOR_SETTLED || times < 2 {
-        return None;
-    }
-    d.floor = Some(floor);
+    let Some(stay) = d.stays.current().filter(|_| turn.entered) else { return };
+    let floor = desk.locator.floor_of(stay.zone);
+    let before = d.stays.previous().map(|s| desk.locator.floor_of(s.zone));
     d.floors |= Device::floor_bit(floor);
-    d.next_floor = None;
-    Some(FloorChange { from: settled, to: floor, since, belief })
-}
-
-fn publish_floor_change(d: &mut Device, change: FloorChange, desk: &mut Desk<'_>) {
     if d.phase != Phase::Inside {
         return;
     }
-    let (from, to) = (desk.site.floor(change.from), desk.site.floor(change.to));
+    desk.flow.entered_zone(stay.zone);
+    if let Some(before) = before.filter(|b| *b != floor) {
+        publish_floor_change(d, before, &stay, desk);
+    }
+}
+
+fn publish_floor_change(d: &mut Device, from: FloorIx, stay: &Stay, desk: &mut Desk<'_>) {
+    let floor = desk.locator.floor_of(stay.zone);
+    let (from, to) = (desk.site.floor(from), desk.site.floor(floor));
     let fact = VisitFact::FloorChanged(FloorChanged {
         from_floor: from.id.clone(),
         floor: to.id.clone(),
         direction: if to.level > from.level { Direction::Up } else { Direction::Down },
     });
-    desk.publish(d, change.since, change.belief, fact);
-    desk.flow.entered_floor(change.to);
+    desk.publish(d, d.moment(stay.since), f32::from(stay.floor_sure) / 255.0, fact);
+    desk.flow.entered_floor(floor);
 }
 
-fn stay(d: &mut Device, at: Timestamp, desk: &mut Desk<'_>) {
-    let before = d.stays.current().map(|s| s.zone);
-    let ended = d.stays.update(at, &d.belief);
-    if let Some(stay) = ended {
-        end_stay(d, stay, desk);
-    }
-    if d.phase != Phase::Inside {
-        return;
-    }
-    let confidence = d.stays.current().map_or(0.0, |s| d.belief.of(s.zone));
+/// Says that a stay has become a dwell.
+fn dwell_start(d: &mut Device, desk: &mut Desk<'_>) {
     let threshold = desk.config.dwell_threshold;
-    let Some(stay) = d.stays.current_mut() else { return };
-    if before != Some(stay.zone) {
-        desk.flow.entered_zone(stay.zone);
+    if d.phase == Phase::Inside
+        && let Some(stay) = d.stays.current().filter(|s| s.length() >= threshold)
+        && !d.stays.published
+    {
+        d.stays.published = true;
+        publish_dwell_start(d, &stay, desk);
     }
-    if !stay.published && stay.length() >= threshold {
-        stay.published = true;
-        let stay = *stay;
-        publish_dwell_start(d, &stay, confidence, desk);
-    }
+}
+
+/// Nothing more will be heard that could tell: settles the likeliest story and ends the last stay.
+fn finish_stays(d: &mut Device, desk: &mut Desk<'_>) {
+    let mut moved = Vec::new();
+    desk.locator.settle_all(&mut d.track, &mut moved);
+    go(d, &moved, desk);
+    let turn = d.stays.conclude();
+    take(d, turn, desk);
+    let turn = d.stays.end();
+    take(d, turn, desk);
 }
 
 /// A stay is over: says so if it was a dwell.
-fn end_stay(d: &mut Device, stay: Stay, desk: &mut Desk<'_>) {
+fn end_stay(d: &mut Device, stay: Stay, published: bool, desk: &mut Desk<'_>) {
     if d.phase != Phase::Inside || stay.length() < desk.config.dwell_threshold {
         return;
     }
-    if !stay.published {
-        publish_dwell_start(d, &stay, ENDED_DWELL, desk);
+    if !published {
+        publish_dwell_start(d, &stay, desk);
     }
-    d.dwells = d.dwells.saturating_add(1);
+    d.stays.dwells = d.stays.dwells.saturating_add(1);
     desk.flow.dwelt(stay.zone, stay.length());
-    let fact = VisitFact::DwellEnded(dwell(&stay, stay.until, desk));
-    desk.publish(d, stay.until, ENDED_DWELL, fact);
+    let until = d.moment(stay.until);
+    let fact = VisitFact::DwellEnded(dwell(d, &stay, until, desk));
+    desk.publish(d, until, sure(&stay), fact);
 }
 
-/// A stay that others followed was held by several emissions above the entry belief.
-const ENDED_DWELL: f32 = 0.9;
-
-fn publish_dwell_start(d: &mut Device, stay: &Stay, confidence: f32, desk: &mut Desk<'_>) {
-    let passed = stay.since + desk.config.dwell_threshold;
-    let fact = VisitFact::DwellStarted(dwell(stay, passed, desk));
-    desk.publish(d, passed, confidence, fact);
+fn publish_dwell_start(d: &mut Device, stay: &Stay, desk: &mut Desk<'_>) {
+    let passed = d.moment(stay.since) + desk.config.dwell_threshold;
+    let fact = VisitFact::DwellStarted(dwell(d, stay, passed, desk));
+    desk.publish(d, passed, sure(stay), fact);
 }
 
-fn dwell(stay: &Stay, until: Timestamp, desk: &Desk<'_>) -> Dwell {
+fn sure(stay: &Stay) -> f32 {
+    f32::from(stay.sure) / 255.0
+}
+
+fn dwell(d: &Device, stay: &Stay, until: Timestamp, desk: &Desk<'_>) -> Dwell {
+    let since = d.moment(stay.since);
     Dwell {
         zone: desk.zone_id(stay.zone),
         floor: desk.floor_id_of(stay.zone),
         brand: desk.site.zone(stay.zone).brand.clone(),
-        started_at: stay.since,
-        duration_s: until.since(stay.since).as_secs_f64(),
+        started_at: since,
+        duration_s: until.since(since).as_secs_f64(),
     }
 }
 
 /// How long a silence is waited out before something is decided.
 fn patience(d: &Device, desk: &Desk<'_>) -> Span {
-    let at_door = 1.0 - desk.locator.inside(&d.belief) > AT_DOOR;
+    let at_door = 1.0 - desk.locator.inside(&d.track) > AT_DOOR;
     match d.phase {
         Phase::Inside if at_door => d.gaps.quantile(PROVISIONAL_AT_DOOR),
         // A phone that slept in a pocket was not used to it before: 270 s is the 95th percentile of real gaps.
@@ -360,16 +358,14 @@ fn patience(d: &Device, desk: &Desk<'_>) -> Span {
 /// that changed its address is known when it was heard at a door last, when its address does not change, or when it
 /// kept its address for longer than phones do.
 fn left_unannounced(d: &Device, desk: &Desk<'_>) -> bool {
-    let outside = 1.0 - desk.locator.inside(&d.belief);
+    let outside = 1.0 - desk.locator.inside(&d.track);
     let presence = d.last_heard.since(d.first_heard);
     let kept_address = d.identity == Identity::Stable || presence >= ADDRESS_LIFE;
-    d.belief.best().is_some()
-        && presence >= desk.config.dwell_threshold
-        && (outside > AT_DOOR || kept_address)
+    d.track.best().is_some() && presence >= desk.config.dwell_threshold && (outside > AT_DOOR || kept_address)
 }
 
 fn leave(d: &mut Device, desk: &mut Desk<'_>) {
-    let at_door = 1.0 - desk.locator.inside(&d.belief) > AT_DOOR;
+    let at_door = 1.0 - desk.locator.inside(&d.track) > AT_DOOR;
     let reason = if at_door { ExitReason::LeftByEntrance } else { ExitReason::Absence };
     let still_here = d.gaps.still_here(desk.now.since(d.last_heard));
     publish_exit(d, reason, None, 1.0 - still_here, desk);
@@ -384,11 +380,9 @@ fn publish_exit(
     confidence: f32,
     desk: &mut Desk<'_>,
 ) {
-    if let Some(stay) = d.stays.end() {
-        end_stay(d, stay, desk);
-    }
+    finish_stays(d, desk);
     // On a new map nobody knows where it was last heard; still the visit is over, and people leave by doors.
-    let known = d.belief.best().map(|(z, _)| z).or(d.door);
+    let known = d.track.best().map(|(z, _)| z).or(d.door());
     let (zone, confidence) = match known {
         Some(zone) => (zone, confidence),
         None => (desk.site.any_door(), 0.0),
@@ -401,7 +395,7 @@ fn publish_exit(
         reason,
         duration_s: d.last_heard.since(d.came_in()).as_secs_f64(),
         floors: desk.floor_ids(d.floors),
-        stays: u32::from(d.dwells),
+        stays: u32::from(d.stays.dwells),
         purchases: u32::from(d.purchases),
         retracts: retracts.map(|id| id.to_string()),
     });
@@ -411,7 +405,7 @@ fn publish_exit(
 
 fn resume(d: &mut Device, at: Timestamp, desk: &mut Desk<'_>) {
     d.phase = Phase::Inside;
-    let Some((zone, _)) = d.belief.best() else { return };
+    let Some((zone, _)) = d.track.best() else { return };
     let exit = desk.event_id(d, "exited", d.exit_seq);
     d.exit_seq = 0;
     desk.flow.resumed(d.purchases > 0);
@@ -420,7 +414,7 @@ fn resume(d: &mut Device, at: Timestamp, desk: &mut Desk<'_>) {
 }
 
 fn pass_by(d: &mut Device, desk: &mut Desk<'_>) {
-    let Some(zone) = d.door else { return };
+    let Some(zone) = d.door() else { return };
     desk.flow.passed_by();
     let fact = VisitFact::PassedBy(PassedBy { zone: desk.zone_id(zone), started_at: d.first_heard });
     let confidence = 1.0 - d.gaps.still_here(desk.now.since(d.last_heard));
@@ -430,7 +424,7 @@ fn pass_by(d: &mut Device, desk: &mut Desk<'_>) {
 fn is_staff(d: &Device, at: Timestamp, desk: &Desk<'_>) -> bool {
     let all_day = at.since(d.first_heard) >= desk.config.staff_presence;
     let backstage =
-        d.emissions >= STAFF_EMISSIONS && d.in_staff_zones as f32 > STAFF_SHARE * d.emissions as f32;
+        d.emissions >= STAFF_EMISSIONS && f32::from(d.in_staff_zones) > STAFF_SHARE * d.emissions as f32;
     all_day || backstage
 }
 
@@ -439,7 +433,7 @@ fn exclude(d: &mut Device, desk: &mut Desk<'_>) {
     let EngineCounts { not_visitors, .. } = desk.counts;
     *not_visitors += 1;
     if d.phase == Phase::Inside {
-        let arrival = desk.event_id(d, "arrived", d.arrived_seq);
+        let arrival = desk.event_id(d, "arrived", d.arrived_seq.into());
         desk.flow.not_a_visitor();
         publish_exit(d, ExitReason::NotAVisitor, Some(arrival), 1.0, desk);
     }

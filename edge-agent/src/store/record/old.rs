@@ -2,12 +2,15 @@
 
 use super::{DeadRecord, QueuedRecord};
 use serde::Deserialize;
+use visit_core::engine::VisitRecord;
 use visit_core::event::{
-    Attribution, Body, Event, EventId, FlowInterval, PrivacyMode, ReceiptKeyBasis, ReceiptRecorded,
-    VisitEvent,
+    Attribution, Body, Event, EventId, FlowInterval, Identity, PrivacyMode, ReceiptKeyBasis, ReceiptRecorded,
+    VisitEvent, VisitId,
 };
-use visit_core::observation::{MemberToken, ReceiptKind};
+use visit_core::observation::{MemberToken, Pseudonym, ReceiptKind};
+use visit_core::site::{FloorIx, ZoneIx};
 use visit_core::time::Timestamp;
+use visit_core::visit::{Device, Gaps, Phase};
 
 /// [`super::Kind::OldReceipt`]
 #[derive(Deserialize)]
@@ -24,6 +27,86 @@ pub(super) struct DeadReceipt {
     queued_at: Timestamp,
     reason: String,
     event: OldEvent,
+}
+
+/// [`super::Kind::OldLedger`]: a visit of the time when places were beliefs without a history. The visit goes on, its
+/// places are forgotten; a dwell that was going on is not ended.
+#[derive(Deserialize)]
+pub(super) struct Visit {
+    visit: VisitId,
+    map_version: u32,
+    device: OldDevice,
+}
+
+#[derive(Deserialize)]
+#[allow(dead_code)] // fields are there for their bytes
+struct OldDevice {
+    name: Pseudonym,
+    visit: VisitId,
+    first_heard: Timestamp,
+    last_heard: Timestamp,
+    due: Timestamp,
+    belief: [(ZoneIx, u16); 12],
+    gaps: Gaps,
+    stays: OldStays,
+    outside_ms: u32,
+    floors: u64,
+    exit_seq: u32,
+    arrived_seq: u32,
+    seq: u32,
+    emissions: u32,
+    in_staff_zones: u32,
+    floor: Option<FloorIx>,
+    next_floor: Option<(FloorIx, Timestamp, u8)>,
+    door: Option<ZoneIx>,
+    inside_in_a_row: u8,
+    dwells: u16,
+    purchases: u16,
+    phase: Phase,
+    identity: Identity,
+}
+
+#[derive(Deserialize)]
+#[allow(dead_code)] // fields are there for their bytes
+struct OldStays {
+    current: Option<OldStay>,
+    previous: Option<OldStay>,
+    next: Option<ZoneIx>,
+    next_since: Timestamp,
+    moves: u8,
+}
+
+#[derive(Deserialize)]
+#[allow(dead_code)] // fields are there for their bytes
+struct OldStay {
+    zone: ZoneIx,
+    since: Timestamp,
+    until: Timestamp,
+    published: bool,
+}
+
+impl From<Visit> for VisitRecord {
+    fn from(old: Visit) -> Self {
+        let was = old.device;
+        let mut device = Device::new(was.name, was.identity, was.first_heard);
+        device.last_heard = was.last_heard;
+        device.due = was.due;
+        device.gaps = was.gaps;
+        device.outside_ms = was.outside_ms;
+        device.floors = was.floors;
+        device.exit_seq = was.exit_seq;
+        device.arrived_seq = u8::try_from(was.arrived_seq).unwrap_or(u8::MAX);
+        device.seq = was.seq;
+        device.emissions = was.emissions;
+        device.in_staff_zones = u16::try_from(was.in_staff_zones).unwrap_or(u16::MAX);
+        device.stays.dwells = was.dwells;
+        device.purchases = was.purchases;
+        device.phase = was.phase;
+        if let Some(door) = was.door {
+            device.came_to(door);
+        }
+        Self { visit: old.visit, map_version: old.map_version, device }
+    }
 }
 
 #[derive(Deserialize)]

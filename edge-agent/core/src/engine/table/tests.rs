@@ -14,7 +14,7 @@ fn a_flood_of_addresses_leaves_no_timers_behind() {
             table.remove(victim).unwrap();
         }
         let now = at(i64::from(i));
-        let key = table.insert(Device::new("mall", Pseudonym(u128::from(i)), Identity::Session, now));
+        let key = table.insert(Device::new(Pseudonym(u128::from(i)), Identity::Session, now));
         table.get_mut(key).unwrap().due = now + crate::time::Span::from_secs(900);
         table.reschedule(key);
     }
@@ -27,7 +27,7 @@ fn a_flood_of_addresses_leaves_no_timers_behind() {
 fn each_device_is_due_once_and_in_order() {
     let mut table = Table::new(100);
     for i in 0..100u32 {
-        let mut d = Device::new("mall", Pseudonym(u128::from(i)), Identity::Session, at(0));
+        let mut d = Device::new(Pseudonym(u128::from(i)), Identity::Session, at(0));
         d.due = at(i64::from(i * 37 % 100));
         table.insert(d);
     }

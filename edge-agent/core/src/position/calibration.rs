@@ -1,0 +1,297 @@
+//! What a commissioning walk taught: for each zone a few places ("references") and how each sensor hears there.
+//!
+//! Made by [`Calibration::from_scans`]: every scan is blended with its neighbours in time (a phone walks slowly, and
+//! one scan misses sensors by chance), then within each zone the most alike are merged until few are left, so that
+//! the cost of reading the model is bounded however long the walk was.
+
+use super::MAX_SENSORS;
+use crate::site::{SensorIx, Site, ZoneIx};
+use crate::time::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Format of the file; another one is refused.
+pub const FORMAT: &str = "edge-agent-calibration/1";
+
+/// References kept for a zone: as many as this …
+const PER_ZONE: usize = 12;
+/// … but for the whole map hardly more than this; and never fewer for a zone than three.
+const IN_ALL: usize = 2400;
+/// Scans of a zone that are merged pair by pair; of more, neighbours in time are merged first.
+const PAIRED: usize = 400;
+/// Time within which scans of a walk are alike, seconds.
+const ALIKE_S: f32 = 2.0;
+/// A walk that pauses for this long is another walk.
+const PAUSE: Span = Span::from_secs(100);
+/// Nothing is heard below this, dBm: what a sensor that did not hear is taken for when scans are compared.
+const INAUDIBLE: f32 = -95.0;
+
+/// One scan of the walk: who heard the phone at one moment, in a known zone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scan {
+    /// When.
+    pub at: Timestamp,
+    /// Where.
+    pub zone: ZoneIx,
+    /// Who heard it, and how strongly, dBm.
+    pub heard: Vec<(SensorIx, i8)>,
+}
+
+/// What a commissioning walk taught.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// [`FORMAT`].
+    pub format: String,
+    /// Site it was made for.
+    pub site: String,
+    /// Scans it was made from.
+    pub scans: u64,
+    /// The references, by zone.
+    pub references: Vec<Reference>,
+}
+
+/// A place within a zone, and how it is heard from there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// The zone.
+    pub zone: String,
+    /// Scans it stands for.
+    pub scans: f32,
+    /// Weight of all scans blended into it.
+    pub weight: f32,
+    /// Sensors that heard the phone there.
+    pub heard: Vec<Hearing>,
+}
+
+/// How one sensor hears a place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hearing {
+    /// The sensor.
+    pub sensor: String,
+    /// Weight of the scans it heard, out of the reference's `weight`.
+    pub weight: f32,
+    /// Mean RSSI of those, dBm.
+    pub rssi: f32,
+}
+
+/// Why a calibration is not for this site map.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Unfit {
+    /// Another format.
+    #[error("its format is {0:?}; this version reads {FORMAT:?}")]
+    Format(String),
+    /// Another site.
+    #[error("it was made for site {0:?}, the site map is of {1:?}")]
+    Site(String, String),
+    /// A zone the map does not have.
+    #[error(
+        "it knows a zone {0:?} that the site map does not have; survey again, or name the zone as before"
+    )]
+    Zone(String),
+    /// A sensor the map does not have.
+    #[error(
+        "it knows a sensor {0:?} that the site map does not have; survey again, or name the sensor as before"
+    )]
+    Sensor(String),
+    /// A number out of its range.
+    #[error(
+        "reference {0} (zone {1:?}) has a number out of range: weights are above 0, RSSI lies in -127…20 dBm"
+    )]
+    Number(usize, String),
+    /// Nothing in it.
+    #[error("it has no references")]
+    Empty,
+}
+
+/// A scan or several of them, blended or merged.
+#[derive(Clone, Debug)]
+struct Blend {
+    scans: f32,
+    weight: f32,
+    /// For each sensor: weight of the scans that heard it, and the sum of weight × RSSI.
+    heard: BTreeMap<SensorIx, (f32, f32)>,
+}
+
+impl Calibration {
+    /// From the scans of one or several walks, in the order they were made.
+    pub fn from_scans(site: &Site, scans: &[Scan]) -> Self {
+        let blends = blended(scans);
+        let mut by_zone = vec![Vec::new(); site.zones.len()];
+        for (scan, blend) in scans.iter().zip(blends) {
+            by_zone[usize::from(scan.zone.0)].push(blend);
+        }
+        let per_zone = (IN_ALL / site.zones.len().max(1)).clamp(3, PER_ZONE);
+        let mut references = Vec::new();
+        for (zone, blends) in site.zones.iter().zip(by_zone) {
+            let merged = merged(thinned(blends), per_zone);
+            references.extend(merged.into_iter().map(|b| b.into_reference(site, &zone.id)));
+        }
+        Self { format: FORMAT.into(), site: site.id.clone(), scans: scans.len() as u64, references }
+    }
+
+    /// Whether it is fit for a map; says what is not.
+    pub fn check(&self, site: &Site) -> Result<(), Unfit> {
+        if self.format != FORMAT {
+            return Err(Unfit::Format(self.format.clone()));
+        }
+        if self.site != site.id {
+            return Err(Unfit::Site(self.site.clone(), site.id.clone()));
+        }
+        if self.references.is_empty() {
+            return Err(Unfit::Empty);
+        }
+        for (i, r) in self.references.iter().enumerate() {
+            site.zone_named(&r.zone).ok_or_else(|| Unfit::Zone(r.zone.clone()))?;
+            let mut sane = positive(r.scans) && positive(r.weight) && r.heard.len() <= MAX_SENSORS;
+            for h in &r.heard {
+                site.sensor_named(&h.sensor).ok_or_else(|| Unfit::Sensor(h.sensor.clone()))?;
+                sane &= positive(h.weight) && (-127.0..=20.0).contains(&h.rssi);
+            }
+            if !sane {
+                return Err(Unfit::Number(i, r.zone.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Zones of the map it knows nothing of.
+    pub fn unvisited<'a>(&self, site: &'a Site) -> Vec<&'a str> {
+        let known = |id: &str| self.references.iter().any(|r| r.zone == id);
+        site.zones.iter().map(|z| z.id.as_str()).filter(|id| !known(id)).collect()
+    }
+}
+
+fn positive(x: f32) -> bool {
+    x > 0.0 && x < 1e9
+}
+
+/// The walk each scan belongs to.
+pub(super) fn walks(scans: &[Scan]) -> Vec<usize> {
+    let mut walk = 0;
+    let mut walks = Vec::with_capacity(scans.len());
+    for (i, scan) in scans.iter().enumerate() {
+        if let Some(before) = i.checked_sub(1).map(|b| &scans[b])
+            && !(Span::from_secs(0)..PAUSE).contains(&scan.at.since(before.at))
+        {
+            walk += 1;
+        }
+        walks.push(walk);
+    }
+    walks
+}
+
+/// Each scan blended with those around it in the same walk, by distance in time.
+fn blended(scans: &[Scan]) -> Vec<Blend> {
+    let walks = walks(scans);
+    let far = 6.0 * ALIKE_S;
+    let mut out = Vec::with_capacity(scans.len());
+    for (i, scan) in scans.iter().enumerate() {
+        let mut blend = Blend { scans: 1.0, weight: 0.0, heard: BTreeMap::new() };
+        let apart = |j: usize| (scans[j].at.since(scan.at).as_secs_f32()).abs();
+        let near = |j: &usize| walks[*j] == walks[i] && apart(*j) <= far;
+        let before = (0..i).rev().take_while(near);
+        let after = (i..scans.len()).take_while(near);
+        // Sums of floats depend on their order: always oldest first.
+        let mut around: Vec<usize> = before.chain(after).collect();
+        around.sort_unstable();
+        for j in around {
+            blend.add(libm::expf(-apart(j) / ALIKE_S), &scans[j].heard);
+        }
+        out.push(blend);
+    }
+    out
+}
+
+/// At most [`PAIRED`] of them: of more, neighbours are merged.
+fn thinned(mut blends: Vec<Blend>) -> Vec<Blend> {
+    while blends.len() > PAIRED {
+        let mut half = Vec::with_capacity(blends.len().div_ceil(2));
+        let mut rest = blends.into_iter();
+        while let Some(mut first) = rest.next() {
+            if let Some(second) = rest.next() {
+                first.merge(&second);
+            }
+            half.push(first);
+        }
+        blends = half;
+    }
+    blends
+}
+
+/// Merges the two most alike, by the growth of the sum of squares (Ward, J. Am. Stat. Assoc. 58, 1963), until `left` are left.
+fn merged(mut blends: Vec<Blend>, left: usize) -> Vec<Blend> {
+    let mut apart: Vec<Vec<f32>> =
+        blends.iter().enumerate().map(|(i, a)| blends[..i].iter().map(|b| a.apart(b)).collect()).collect();
+    while blends.len() > left {
+        let mut nearest = (f32::INFINITY, 0, 0);
+        for (i, row) in apart.iter().enumerate() {
+            for (j, d) in row.iter().enumerate() {
+                if *d < nearest.0 {
+                    nearest = (*d, i, j);
+                }
+            }
+        }
+        let (_, i, j) = nearest;
+        let gone = blends.remove(i);
+        apart.remove(i);
+        for row in &mut apart[i..] {
+            row.remove(i);
+        }
+        blends[j].merge(&gone);
+        for k in 0..blends.len() {
+            let d = if k == j { continue } else { blends[k].apart(&blends[j]) };
+            if k < j { apart[j][k] = d } else { apart[k][j] = d }
+        }
+    }
+    blends
+}
+
+impl Blend {
+    fn add(&mut self, w: f32, heard: &[(SensorIx, i8)]) {
+        self.weight += w;
+        for (sensor, rssi) in heard {
+            let (weight, sum) = self.heard.entry(*sensor).or_default();
+            *weight += w;
+            *sum += w * f32::from(*rssi);
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.scans += other.scans;
+        self.weight += other.weight;
+        for (sensor, (w, s)) in &other.heard {
+            let (weight, sum) = self.heard.entry(*sensor).or_default();
+            *weight += w;
+            *sum += s;
+        }
+    }
+
+    /// How many dB above inaudible a sensor hears it on average, silence included.
+    fn level(&self, sensor: SensorIx) -> f32 {
+        self.heard.get(&sensor).map_or(0.0, |(w, s)| (s - INAUDIBLE * w) / self.weight)
+    }
+
+    fn apart(&self, other: &Self) -> f32 {
+        let both = self.heard.keys().chain(other.heard.keys().filter(|s| !self.heard.contains_key(s)));
+        let square: f32 = both.map(|s| self.level(*s) - other.level(*s)).map(|d| d * d).sum();
+        square * self.scans * other.scans / (self.scans + other.scans)
+    }
+
+    fn into_reference(self, site: &Site, zone: &str) -> Reference {
+        let tidy = |x: f32| (x * 1000.0).round() / 1000.0;
+        let heard = self
+            .heard
+            .iter()
+            .filter(|(_, (w, _))| *w >= 0.001)
+            .map(|(sensor, (w, sum))| Hearing {
+                sensor: site.sensor(*sensor).id.clone(),
+                weight: tidy(*w),
+                rssi: tidy(sum / w),
+            })
+            .collect();
+        Reference { zone: zone.to_owned(), scans: self.scans, weight: tidy(self.weight), heard }
+    }
+}
