@@ -9,8 +9,7 @@ use visit_core::site::Site;
 /// No calibration is larger: 4,000 references of 4,000 sensors would not be one.
 const MAX_FILE: u64 = 64 << 20;
 
-/// Reads a calibration file.
-pub fn read(path: &Path) -> Result<Calibration, String> {
+fn read(path: &Path) -> Result<(Calibration, String), String> {
     let file = path.display();
     let mut text = String::new();
     let open = File::open(path).map_err(|e| format!("{file}: cannot open the calibration: {e}"))?;
@@ -19,15 +18,17 @@ pub fn read(path: &Path) -> Result<Calibration, String> {
     if text.len() as u64 > MAX_FILE {
         return Err(format!("{file}: larger than {} MiB; this is no calibration", MAX_FILE >> 20));
     }
-    serde_json::from_str(&text).map_err(|e| {
+    let calibration = serde_json::from_str(&text).map_err(|e| {
         format!("{file}: no calibration: {e}; make one with `edge-agent survey --site SITE survey.jsonl --out FILE`")
-    })
+    })?;
+    Ok((calibration, text))
 }
 
-/// Reads a calibration file for use with a site map.
-pub fn model(path: &Path, site: &Site) -> Result<SurveyModel, String> {
-    let calibration = read(path)?;
-    SurveyModel::new(site, &calibration).map_err(|e| format!("{}: {e}", path.display()))
+/// Reads a calibration file for use with a site map; its text comes too.
+pub fn model(path: &Path, site: &Site) -> Result<(SurveyModel, String), String> {
+    let (calibration, text) = read(path)?;
+    let model = SurveyModel::new(site, &calibration).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok((model, text))
 }
 
 /// Writes a calibration, one reference a line; the file is whole or not there.

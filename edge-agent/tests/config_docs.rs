@@ -85,7 +85,8 @@ fn the_defaults_of_the_example_are_the_defaults() {
     assert_eq!(example.log, defaults.log);
     assert_eq!(example.privacy.k, defaults.privacy.k);
     assert_eq!(example.privacy.key_file, defaults.privacy.key_file);
-    let inference = config::InferenceSettings { tags: Vec::new(), ..example.inference.clone() };
+    let inference =
+        config::InferenceSettings { tags: Vec::new(), calibration: None, ..example.inference.clone() };
     assert_eq!(inference, defaults.inference);
     let (e, d) = (&example.mqtt, &defaults.mqtt);
     assert_eq!((e.port, e.protocol, &e.prefix), (d.port, d.protocol, &d.prefix));

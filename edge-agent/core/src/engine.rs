@@ -15,6 +15,7 @@ mod continuity;
 mod counts;
 mod desk;
 mod intake;
+mod lessons;
 mod table;
 mod till;
 mod timeline;
@@ -27,13 +28,14 @@ use crate::event::{Event, PrivacyMode, VisitId};
 use crate::flow::Flow;
 use crate::identity::{Emissions, Families};
 use crate::observation::{Observation, Pseudonym};
-use crate::position::{Locator, Moved, SurveyModel, Trims};
+use crate::position::{Learnt, Locator, Moved, SurveyModel, Trims};
 use crate::purchase::{self, Book, BookRecord, Purchases};
 use crate::site::{SensorIx, Site};
 use crate::time::{Span, Timestamp};
 use crate::visit::{self, Device};
 use continuity::Doubt;
 use desk::desk;
+use lessons::Lessons;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -95,6 +97,8 @@ pub struct EngineConfig {
     pub map_version: u32,
     /// What a commissioning walk of this very map taught.
     pub survey: Option<Arc<SurveyModel>>,
+    /// Learn from what is heard where emissions of each zone are heard, and how strongly.
+    pub learn: bool,
     /// Devices followed at once.
     pub max_devices: usize,
     /// A stay of at least this long is a dwell.
@@ -122,6 +126,7 @@ impl Default for EngineConfig {
             config_version: 0,
             map_version: 0,
             survey: None,
+            learn: true,
             max_devices: 32_768,
             dwell_threshold: Span::from_secs(180),
             staff_presence: Span::from_secs(4 * 3600),
@@ -171,6 +176,10 @@ pub struct EngineState {
     down: Vec<SensorIx>,
     /// What was learnt of the sensors.
     trims: Trims,
+    /// What was learnt of the zones.
+    learnt: Learnt,
+    /// Emissions that are yet to teach.
+    lessons: Lessons,
     /// When it began to hear after a silence, and when it last heard anything.
     hearing: Option<(Timestamp, Timestamp)>,
 }
@@ -204,6 +213,8 @@ impl Engine {
             counts: EngineCounts::default(),
             down: Vec::new(),
             trims: Trims::default(),
+            learnt: Learnt::default(),
+            lessons: Lessons::default(),
             hearing: None,
         };
         let locator = Locator::new(&site, config.survey.as_deref());
@@ -219,6 +230,7 @@ impl Engine {
         engine.state = state;
         engine.state.table.resume(engine.config.max_devices);
         engine.state.book.reindex();
+        engine.locator.adopt(&engine.state.learnt);
         for sensor in &engine.state.down {
             engine.locator.set_sensor(*sensor, false);
         }
@@ -251,8 +263,8 @@ impl Engine {
                 self.make_room(deaf_until);
             }
             let d = &mut record.device;
-            d.due = d.due.max(deaf_until + grace);
-            if deaf_until.since(d.last_heard) >= self.config.dwell_threshold {
+            d.decide_at(d.due().max(deaf_until + grace));
+            if deaf_until.since(d.last_heard()) >= self.config.dwell_threshold {
                 let seq = d.seq;
                 let mut desk = desk!(self, deaf_until);
                 visit::lost_sight(d, &mut desk);

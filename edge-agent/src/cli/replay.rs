@@ -31,6 +31,9 @@ pub struct ReplayArgs {
     /// The site map.
     #[arg(long, value_name = "FILE")]
     site: PathBuf,
+    /// Do not learn from what is heard where emissions of each zone are heard.
+    #[arg(long)]
+    no_learning: bool,
     /// What `survey` made of a commissioning walk.
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
@@ -69,8 +72,14 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let events = Lines::create(args.events.as_deref())?;
     let links = args.links.as_deref().map(|path| Lines::create(Some(path))).transpose()?;
     let survey = args.calibration.as_deref().map(|path| calibration::model(path, &site)).transpose();
-    let survey = survey.map_err(|e| Failure::new(Exit::Config, e))?.map(Arc::new);
-    let config = EngineConfig { links: links.is_some(), survey, ..EngineConfig::default() };
+    let survey = survey.map_err(|e| Failure::new(Exit::Config, e))?.map(|(model, _)| Arc::new(model));
+    let config = EngineConfig {
+        links: links.is_some(),
+        survey,
+        learn: !args.no_learning,
+        map_version: site.version(),
+        ..EngineConfig::default()
+    };
     let mut player = Player {
         engine: Engine::new(site, config),
         privacy,

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tracing::{info, warn};
 use visit_core::engine::EngineConfig;
+use visit_core::position::SurveyModel;
 use visit_core::site::Site;
 use visit_core::time::Span;
 
@@ -56,7 +57,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
 const WORKERS: usize = 2;
 
 async fn daemon(config: Config) -> Result<Exit, Failure> {
-    let Config { agent, site, version, .. } = config;
+    let Config { agent, site, survey, version, .. } = config;
     let site = Arc::new(site);
     let cancel = agent::stop_signal()
         .map_err(|e| Failure::new(Exit::Unavailable, format!("cannot watch for signals: {e}")))?;
@@ -85,7 +86,7 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let mut pipeline = Pipeline {
         input,
         privacy,
-        room: EngineRoom::new(site.clone(), engine_config(&agent, &site, version)),
+        room: EngineRoom::new(site.clone(), engine_config(&agent, &site, survey, version)),
         store,
         pace,
         checkpoint: agent.store.checkpoint,
@@ -159,12 +160,19 @@ fn open_source(agent: &AgentConfig, site: &Arc<Site>) -> Result<Source, Failure>
 }
 
 /// The engine's settings from the configuration.
-pub(super) fn engine_config(agent: &AgentConfig, site: &Site, version: u32) -> EngineConfig {
+pub(super) fn engine_config(
+    agent: &AgentConfig,
+    site: &Site,
+    survey: Option<Arc<SurveyModel>>,
+    version: u32,
+) -> EngineConfig {
     let span = |d: std::time::Duration| Span::from_micros(i64::try_from(d.as_micros()).unwrap_or(i64::MAX));
     EngineConfig {
         privacy_mode: agent.privacy.mode,
         config_version: version,
         map_version: site.version(),
+        survey,
+        learn: agent.inference.learn,
         max_devices: agent.inference.max_devices as usize,
         dwell_threshold: span(agent.inference.dwell_threshold),
         staff_presence: span(agent.inference.staff_presence),

@@ -9,7 +9,7 @@ use crate::survey::{self, Walk, WalkError};
 use clap::Args;
 use gateway::observation::MacAddr;
 use std::path::{Path, PathBuf};
-use visit_core::position::Calibration;
+use visit_core::position::{Assessment, Calibration};
 use visit_core::site::Site;
 
 /// Make a calibration of a commissioning walk, and say what to expect of the installation.
@@ -64,7 +64,8 @@ pub fn run(args: &SurveyArgs) -> Result<Exit, Failure> {
         let why = "the walk has no usable rows: nothing to calibrate with".to_owned();
         return Err(Failure::new(Exit::BadData, why));
     }
-    let calibration = Calibration::from_scans(&site, &walk.scans);
+    let assessment = Assessment::of(&site, &walk.scans);
+    let calibration = Calibration::from_scans(&site, &walk.scans).with_confusions(&site, &assessment);
     if let Some(path) = &args.out {
         calibration::write(path, &calibration).map_err(|e| cannot_create(path, &e))?;
         eprintln!("wrote {}: {} references of {} zones", path.display(), calibration.references.len(), 0);

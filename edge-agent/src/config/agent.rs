@@ -82,7 +82,7 @@ impl Reader<'_> {
             sources: self.sources(root),
             mqtt: self.mqtt(root, &mut doubts),
             privacy: self.privacy(&root.table("privacy"), &store, &mut doubts),
-            inference: inference(&root.table("inference")),
+            inference: self.inference(&root.table("inference")),
             receipts: feeds::receipts(self, &root.table("receipts")),
             log: log(&root.table("log")),
             store,
@@ -253,6 +253,20 @@ impl Reader<'_> {
         t.done();
         settings
     }
+
+    fn inference(&self, t: &Table<'_>) -> InferenceSettings {
+        let settings = InferenceSettings {
+            calibration: self.path(t, "calibration", "\"/etc/edge-agent/calibration.json\""),
+            learn: t.boolean("learn", "true").unwrap_or(true),
+            max_devices: number(t, "max_devices", 16..=1_000_000, 32_768),
+            dwell_threshold: seconds(t, "dwell_threshold_s", 10..=86_400, 180),
+            staff_presence: seconds(t, "staff_presence_h", 1..=24, 4) * 3600,
+            reorder: Duration::from_millis(number::<u16>(t, "reorder_ms", 0..=60_000, 1_000).into()),
+            tags: tags(t),
+        };
+        t.done();
+        settings
+    }
 }
 
 fn role(root: &Table<'_>) -> Role {
@@ -269,7 +283,7 @@ fn role(root: &Table<'_>) -> Role {
     Role::Standalone
 }
 
-fn inference(t: &Table<'_>) -> InferenceSettings {
+fn tags(t: &Table<'_>) -> Vec<TagRule> {
     let tags = t.tables("tags");
     let mut known: Vec<TagRule> = Vec::new();
     for tag in tags {
@@ -287,15 +301,7 @@ fn inference(t: &Table<'_>) -> InferenceSettings {
         }
         tag.done();
     }
-    let settings = InferenceSettings {
-        max_devices: number(t, "max_devices", 16..=1_000_000, 32_768),
-        dwell_threshold: seconds(t, "dwell_threshold_s", 10..=86_400, 180),
-        staff_presence: seconds(t, "staff_presence_h", 1..=24, 4) * 3600,
-        reorder: Duration::from_millis(number::<u16>(t, "reorder_ms", 0..=60_000, 1_000).into()),
-        tags: known,
-    };
-    t.done();
-    settings
+    known
 }
 
 fn log(t: &Table<'_>) -> LogSettings {

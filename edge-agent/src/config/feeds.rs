@@ -194,7 +194,7 @@ pub(super) fn receipts(r: &Reader<'_>, t: &Table<'_>) -> ReceiptSettings {
         currency: currency(t),
         opening_hours: opening_hours.unwrap_or((10 * 60, 22 * 60)),
         silent_after: Duration::from_secs(60 * number(t, "silent_after_min", 10..=10_080, 120)),
-        decide_after: seconds(t, "decide_after_s", 0..=600, 60),
+        decide_after: seconds(t, "decide_after_s", 0..=600, 180),
         tap_socket: r.path(t, "tap_socket", "\"/run/edge-agent/tap.sock\""),
     };
     t.done();

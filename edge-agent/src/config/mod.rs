@@ -26,6 +26,8 @@ pub use settings::{
 use std::fmt;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
+use visit_core::position::SurveyModel;
 use visit_core::site::Site;
 
 /// Everything that was wrong, and what deserves a second look besides.
@@ -79,7 +81,9 @@ pub struct Config {
     pub agent: AgentConfig,
     /// The site map it names.
     pub site: Site,
-    /// [`AgentConfig::version`] of the two.
+    /// The calibration it names.
+    pub survey: Option<Arc<SurveyModel>>,
+    /// [`AgentConfig::version`] of all.
     pub version: u32,
     /// What deserves a second look in either.
     pub warnings: Vec<Located>,
@@ -88,9 +92,13 @@ pub struct Config {
 /// Reads `agent.toml` at `path` and the site map it names, and checks them against each other.
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     match examine(path) {
-        Examined { agent: Some(agent), site: Some((site, text)), errors, warnings } if errors.is_empty() => {
-            let version = agent.version(&text);
-            Ok(Config { agent, site, version, warnings })
+        Examined { agent: Some(agent), site: Some((site, text)), survey, errors, warnings }
+            if errors.is_empty() =>
+        {
+            let (survey, calibration) =
+                survey.map_or((None, String::new()), |(s, text)| (Some(Arc::new(s)), text));
+            let version = agent.version(&text, calibration.as_bytes());
+            Ok(Config { agent, site, survey, version, warnings })
         }
         Examined { errors, warnings, .. } => Err(ConfigErrors::new(errors, warnings)),
     }
@@ -102,6 +110,8 @@ pub(crate) struct Examined {
     pub(crate) agent: Option<AgentConfig>,
     /// With its text; nothing unless it is right.
     pub(crate) site: Option<(Site, String)>,
+    /// The same of the calibration.
+    pub(crate) survey: Option<(SurveyModel, String)>,
     pub(crate) errors: Vec<Located>,
     pub(crate) warnings: Vec<Located>,
 }
@@ -128,7 +138,13 @@ pub(crate) fn examine(path: &Path) -> Examined {
             None
         }
     });
-    Examined { agent: agent.filter(|_| right), site, errors, warnings }
+    let survey = agent.as_ref().zip(site.as_ref()).and_then(|(agent, (site, _))| {
+        agent.survey(site).unwrap_or_else(|e| {
+            errors.push(e);
+            None
+        })
+    });
+    Examined { agent: agent.filter(|_| right), site, survey, errors, warnings }
 }
 
 /// Reads a site map.

@@ -210,6 +210,15 @@ impl<'d> Table<'d> {
         Some(x)
     }
 
+    /// True or false.
+    pub(super) fn boolean(&self, key: &'static str, example: &str) -> Option<bool> {
+        let value = self.value(key)?;
+        match value.get_ref() {
+            DeValue::Boolean(b) => Some(*b),
+            other => self.wrong(key, "true or false", example, other),
+        }
+    }
+
     /// A place on a plan, `[x, y]`.
     pub(super) fn pair(&self, key: &'static str) -> Option<[f64; 2]> {
         let value = self.value(key)?;

@@ -4,9 +4,11 @@
 
 use super::feeds::{FeedSettings, ReceiptSettings};
 use super::reader::{Located, Places};
+use crate::calibration;
 use std::path::PathBuf;
 use std::time::Duration;
 use visit_core::event::PrivacyMode;
+use visit_core::position::SurveyModel;
 use visit_core::site::{Site, closest};
 
 /// The configuration of one gateway.
@@ -138,6 +140,10 @@ pub struct PrivacySettings {
 /// `[inference]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InferenceSettings {
+    /// What `survey` made of a commissioning walk.
+    pub calibration: Option<PathBuf>,
+    /// Learn from what is heard.
+    pub learn: bool,
     /// Devices tracked at once.
     pub max_devices: u32,
     /// A stay of this length is a dwell.
@@ -214,16 +220,22 @@ impl AgentConfig {
         problems
     }
 
-    /// Short hash of what shapes events: mode, thresholds, tags, and the site map as written. Broker, paths,
+    /// The calibration it names, ready for use with the site map, and its text.
+    pub fn survey(&self, site: &Site) -> Result<Option<(SurveyModel, String)>, Located> {
+        let read = self.inference.calibration.as_deref().map(|path| calibration::model(path, site));
+        read.transpose().map_err(|e| self.places.at("inference.calibration", e))
+    }
+
+    /// Short hash of what shapes events: mode, thresholds, tags, and site map and calibration as written. Broker, paths,
     /// names of gateways, the log and everything secret stay out, so all gateways of a site that infer alike
     /// stamp the same version, and a new password does not change it.
-    pub fn version(&self, site_text: &str) -> u32 {
+    pub fn version(&self, site_text: &str, calibration: &[u8]) -> u32 {
         let (p, i) = (&self.privacy, &self.inference);
         let mut excluded = p.excluded_zones.clone();
         excluded.sort();
         // Every field by its own number, so that no two configurations read alike.
         let numbers = [
-            1, // version of this list
+            2, // version of this list
             p.mode as u64,
             u64::from(p.k),
             p.rssi_floor.map_or(1, |r| u64::from(r.unsigned_abs()) << 1),
@@ -233,6 +245,8 @@ impl AgentConfig {
             i.reorder.as_millis() as u64,
             i.tags.len() as u64,
             excluded.len() as u64,
+            u64::from(i.learn),
+            calibration.len() as u64,
         ];
         let mut hash = blake3::Hasher::new_derive_key("edge-agent 2026-11 configuration version");
         for n in numbers {
@@ -244,7 +258,7 @@ impl AgentConfig {
         for zone in &excluded {
             hash.update(&(zone.len() as u64).to_be_bytes()).update(zone.as_bytes());
         }
-        hash.update(site_text.as_bytes());
+        hash.update(calibration).update(site_text.as_bytes());
         let [a, b, c, d, ..] = *hash.finalize().as_bytes();
         u32::from_be_bytes([a, b, c, d])
     }

@@ -306,7 +306,8 @@ fn what_the_configuration_says_about_the_map_is_checked() {
 
 #[test]
 fn the_version_follows_what_shapes_events_and_nothing_else() {
-    let version = |extra: &str, site: &str| agent(&format!("{AGENT}\n{extra}")).unwrap().value.version(site);
+    let version =
+        |extra: &str, site: &str| agent(&format!("{AGENT}\n{extra}")).unwrap().value.version(site, b"");
     let plain = version("", SITE);
     assert_eq!(plain, version("[log]\nlevel = \"debug\"", SITE));
     assert_eq!(plain, version("[store]\ndir = \"elsewhere\"", SITE));

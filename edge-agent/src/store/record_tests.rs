@@ -264,7 +264,7 @@ fn a_visit_from_before_tracks_had_hindsight_goes_on_without_its_places() {
     assert_eq!((record.visit, d.visit("mall")), (d.visit("mall"), record.visit));
     assert_eq!((d.phase, d.seq, d.arrived_seq, d.emissions), (visit_core::visit::Phase::Inside, 3, 2, 19));
     assert_eq!((d.track.best(), d.stays.current()), (None, None));
-    assert_eq!(d.last_heard.since(d.first_heard).as_secs_f64(), 360.0);
+    assert_eq!(d.last_heard().since(d.first_heard).as_secs_f64(), 360.0);
 }
 
 #[test]

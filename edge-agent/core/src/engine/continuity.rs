@@ -106,7 +106,7 @@ impl Engine {
             self.state.doubts.remove(place);
             return;
         };
-        if d.gaps.still_here(now.since(d.last_heard)) < SILENT {
+        if d.gaps.still_here(now.since(d.last_heard())) < SILENT {
             self.state.doubts.remove(place);
             self.join(older, key, now);
         }

@@ -137,8 +137,8 @@ impl Desk<'_> {
     }
 
     /// Ids of the floors in a set of [`Device::floor_bit`]s, by level.
-    pub fn floor_ids(&self, floors: u64) -> Vec<String> {
-        let chosen = |(i, _): &(usize, _)| floors >> (*i).min(63) & 1 == 1;
+    pub fn floor_ids(&self, floors: u32) -> Vec<String> {
+        let chosen = |(i, _): &(usize, _)| floors >> (*i).min(31) & 1 == 1;
         self.site.floors.iter().enumerate().filter(chosen).map(|(_, f)| f.id.clone()).collect()
     }
 

@@ -145,9 +145,9 @@ impl Table {
         let Some(slot) = self.slots.get_mut(key.slot as usize) else { return };
         let Some(device) = &slot.device else { return };
         // A later due is found when the earlier timer fires: one timer a device, however often it is heard.
-        if device.due < Timestamp::MAX && slot.scheduled.is_none_or(|at| device.due < at) {
-            slot.scheduled = Some(device.due);
-            self.timers.push(Reverse((device.due, key.slot)));
+        if device.due() < Timestamp::MAX && slot.scheduled.is_none_or(|at| device.due() < at) {
+            slot.scheduled = Some(device.due());
+            self.timers.push(Reverse((device.due(), key.slot)));
             // Timers of devices that are gone, or of a due that came nearer, stay behind until there are many.
             if self.timers.len() > 2 * self.slots.len() + 64 {
                 self.rebuild_timers();
@@ -173,9 +173,9 @@ impl Table {
                     PeekMut::pop(timer);
                 }
                 // Heard since: the same timer, later. Moving it costs half of taking it out and putting it back.
-                Some(d) if d.due > now => {
-                    slot.scheduled = Some(d.due);
-                    *timer = Reverse((d.due, index));
+                Some(d) if d.due() > now => {
+                    slot.scheduled = Some(d.due());
+                    *timer = Reverse((d.due(), index));
                 }
                 device => {
                     let key = device.is_some().then_some(Key { slot: index, generation: slot.generation });
@@ -193,7 +193,7 @@ impl Table {
     /// The device to give up when the table is full.
     pub(super) fn victim(&mut self) -> Option<Key> {
         let n = self.slots.len();
-        let worth = |d: &Device| (d.phase == Phase::Inside, d.phase == Phase::Approached, d.last_heard);
+        let worth = |d: &Device| (d.phase == Phase::Inside, d.phase == Phase::Approached, d.last_heard());
         let sample = (0..n.min(EVICTION_SAMPLE)).map(|i| (self.hand + i) % n);
         let worst = sample
             .filter_map(|i| Some((worth(self.slots[i].device.as_ref()?), i)))

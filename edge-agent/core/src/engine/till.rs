@@ -8,14 +8,14 @@ use crate::event::{
 };
 use crate::observation::{DayTotals, Receipt, ReceiptKind};
 use crate::purchase::{
-    self, ATTRIBUTED, Buyer, Candidate, Paper, Posterior, ReceiptEntry, Verdict, candidates, posterior,
+    self, ATTRIBUTED, Buyer, Candidate, Paper, Posterior, ReceiptEntry, Verdict, candidates, share_out,
 };
 use crate::site::ZoneIx;
 use crate::time::Timestamp;
 use crate::visit::{Device, Phase};
 
 /// Receipts that wait and are asked for their own buyers; each costs a look at every device.
-const RIVALS: usize = 8;
+const RIVALS: usize = 5;
 
 impl Engine {
     pub(super) fn receipt_due(&mut self, now: Timestamp) {
@@ -61,6 +61,9 @@ impl Engine {
         let p = self.buyers(receipt);
         let slot = p.best.filter(|(_, sure)| *sure >= p.none);
         let buyer = buyer(slot.and_then(|(slot, _)| self.visit_in(slot)), &p);
+        if receipt.kind == ReceiptKind::Sale {
+            self.state.purchases.learn(p.none);
+        }
         if let (Some(visit), Some((_, sure))) = (buyer.visit, slot) {
             let zone = self.site.till(receipt.till).zone;
             self.state.purchases.decide(zone, receipt.at, visit, sure);
@@ -155,37 +158,33 @@ impl Engine {
         self.out.extend(changes.into_iter().map(Output::Ledger));
     }
 
-    /// Who may have paid. What other receipts of the zone say of the candidates counts too: those that are decided, and,
-    /// by what they say on their own, those that wait.
+    /// Who may have paid. What other receipts of the zone say of the candidates counts too: those that are decided, and
+    /// those that wait.
     fn buyers(&self, receipt: &Receipt) -> Posterior {
-        match receipt.kind {
-            ReceiptKind::Sale => {
-                let zone = self.site.till(receipt.till).zone;
-                let all = self.candidates(zone, receipt.at);
-                if all.is_empty() {
-                    return posterior(&all, |_| 0.0);
-                }
-                let id = Desk::receipt_id(&self.site, receipt, 0);
-                let rival = |r: &&Receipt| {
-                    self.site.till(r.till).zone == zone && Desk::receipt_id(&self.site, r, 0) != id
-                };
-                let rivals = self.state.purchases.sales_around(receipt.at).filter(rival).take(RIVALS);
-                let rivals: Vec<_> =
-                    rivals.filter_map(|r| posterior(&self.candidates(zone, r.at), |_| 0.0).best).collect();
-                posterior(&all, |slot| {
-                    let waiting =
-                        rivals.iter().filter(|(s, _)| *s == slot).map(|(_, p)| *p).fold(0.0, f32::max);
-                    let bought = |visit| self.state.purchases.bought(zone, receipt.at, visit);
-                    self.visit_in(slot).map_or(0.0, bought).max(waiting)
-                })
-            }
-            ReceiptKind::Refund | ReceiptKind::Void => Posterior { none: 1.0, ..Posterior::default() },
+        if receipt.kind != ReceiptKind::Sale {
+            return Posterior { none: 1.0, ..Posterior::default() };
         }
+        let zone = self.site.till(receipt.till).zone;
+        let mut own = self.candidates(zone, receipt.at);
+        if own.is_empty() {
+            return share_out(&own, &[], self.state.purchases.heard());
+        }
+        for c in &mut own {
+            let bought = |visit| self.state.purchases.bought(zone, receipt.at, visit);
+            c.weight *= 1.0 - self.visit_in(c.slot).map_or(0.0, bought);
+        }
+        let id = Desk::receipt_id(&self.site, receipt, 0);
+        let rival =
+            |r: &&Receipt| self.site.till(r.till).zone == zone && Desk::receipt_id(&self.site, r, 0) != id;
+        let rivals = self.state.purchases.sales_around(receipt.at).filter(rival).take(RIVALS);
+        let others: Vec<_> = rivals.map(|r| self.candidates(zone, r.at)).collect();
+        share_out(&own, &others, self.state.purchases.heard())
     }
 
     fn candidates(&self, zone: ZoneIx, at: Timestamp) -> Vec<Candidate> {
         let visitor = |d: &Device| matches!(d.phase, Phase::Inside | Phase::Gone);
-        candidates(zone, at, self.state.table.iter().filter(|(_, d)| visitor(d)))
+        let visitors = self.state.table.iter().filter(|(_, d)| visitor(d));
+        candidates(zone, self.locator.taken_for(zone), at, visitors)
     }
 
     fn visit_in(&self, slot: u32) -> Option<VisitId> {

@@ -127,8 +127,8 @@ impl Engine {
         }
         let Some(d) = self.state.table.get_mut(key) else { return };
         let seq = d.seq;
-        let gap = (!is_new).then(|| e.at.since(d.last_heard));
-        let moments = (d.millis(d.last_heard), d.millis(e.at));
+        let gap = (!is_new).then(|| e.at.since(d.last_heard()));
+        let moments = d.moments(e.at);
         self.moved.clear();
         self.locator.update(
             &mut d.track,
@@ -147,6 +147,9 @@ impl Engine {
             desk.keep(d);
         }
         self.state.table.reschedule(key);
+        if self.config.learn {
+            self.take_lessons(key, &e, moments, now);
+        }
         self.listen(key, &e, is_new, now);
     }
 

@@ -4,7 +4,7 @@ mod emission;
 mod family;
 mod index;
 
-pub use emission::{Closed, Emissions};
+pub use emission::{Closed, Ears, Emissions};
 pub use family::{Families, Voice};
 pub(crate) use index::ByPseudonym;
 

@@ -47,8 +47,23 @@ pub struct Calibration {
     pub site: String,
     /// Scans it was made from.
     pub scans: u64,
+    /// Zones of which a stay in one is now and then taken for one in the other.
+    #[serde(default)]
+    pub confusions: Vec<Confusion>,
     /// The references, by zone.
     pub references: Vec<Reference>,
+}
+
+/// A stay in one zone that is taken for one in another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confusion {
+    /// The zone.
+    pub zone: String,
+    /// The other one.
+    pub taken_for: String,
+    /// Share of stays.
+    pub share: f32,
 }
 
 /// A place within a zone, and how it is heard from there.
@@ -101,6 +116,9 @@ pub enum Unfit {
         "reference {0} (zone {1:?}) has a number out of range: weights are above 0, RSSI lies in -127…20 dBm"
     )]
     Number(usize, String),
+    /// A share out of its range.
+    #[error("the share of stays in {0:?} that are taken for {1:?} is out of range: 0…1")]
+    Share(String, String),
     /// Nothing in it.
     #[error("it has no references")]
     Empty,
@@ -123,13 +141,31 @@ impl Calibration {
         for (scan, blend) in scans.iter().zip(blends) {
             by_zone[usize::from(scan.zone.0)].push(blend);
         }
-        let per_zone = (IN_ALL / site.zones.len().max(1)).clamp(3, PER_ZONE);
+        let per_zone = places_per_zone(site.zones.len());
         let mut references = Vec::new();
         for (zone, blends) in site.zones.iter().zip(by_zone) {
             let merged = merged(thinned(blends), per_zone);
             references.extend(merged.into_iter().map(|b| b.into_reference(site, &zone.id)));
         }
-        Self { format: FORMAT.into(), site: site.id.clone(), scans: scans.len() as u64, references }
+        Self {
+            format: FORMAT.into(),
+            site: site.id.clone(),
+            scans: scans.len() as u64,
+            confusions: Vec::new(),
+            references,
+        }
+    }
+
+    /// With what an assessment of the same walk found to be confused.
+    pub fn with_confusions(mut self, site: &Site, assessment: &super::Assessment) -> Self {
+        let name = |z: ZoneIx| site.zone(z).id.clone();
+        let confusion = |(is, other, share): (ZoneIx, ZoneIx, f32)| Confusion {
+            zone: name(is),
+            taken_for: name(other),
+            share: (share * 1000.0).round() / 1000.0,
+        };
+        self.confusions = assessment.confused().into_iter().map(confusion).collect();
+        self
     }
 
     /// Whether it is fit for a map; says what is not.
@@ -154,6 +190,14 @@ impl Calibration {
                 return Err(Unfit::Number(i, r.zone.clone()));
             }
         }
+        for c in &self.confusions {
+            for zone in [&c.zone, &c.taken_for] {
+                site.zone_named(zone).ok_or_else(|| Unfit::Zone(zone.clone()))?;
+            }
+            if !(0.0..=1.0).contains(&c.share) {
+                return Err(Unfit::Share(c.zone.clone(), c.taken_for.clone()));
+            }
+        }
         Ok(())
     }
 
@@ -162,6 +206,11 @@ impl Calibration {
         let known = |id: &str| self.references.iter().any(|r| r.zone == id);
         site.zones.iter().map(|z| z.id.as_str()).filter(|id| !known(id)).collect()
     }
+}
+
+/// How many places a zone has at most.
+pub(super) fn places_per_zone(zones: usize) -> usize {
+    (IN_ALL / zones.max(1)).clamp(3, PER_ZONE)
 }
 
 fn positive(x: f32) -> bool {

@@ -63,9 +63,9 @@ impl Geometry {
         }
     }
 
-    pub(super) fn log_likelihood(&self, heard: impl Iterator<Item = (usize, Option<f32>)>, out: &mut [f32]) {
+    pub(super) fn log_likelihood(&self, heard: &[(usize, Option<f32>)], out: &mut [f32]) {
         out.copy_from_slice(&self.silent);
-        for (sensor, rssi) in heard {
+        for &(sensor, rssi) in heard {
             let row = sensor * self.zones;
             let log_odds = &self.log_odds[row..row + self.zones];
             let Some(rssi) = rssi else {
@@ -95,12 +95,15 @@ fn chance_heard(mean: f32) -> f32 {
     HEARD_AT_WORST + (HEARD_AT_BEST - HEARD_AT_WORST) * reach
 }
 
-/// Log-density of an RSSI this far from its mean, up to a constant. Heavier tails than a Gaussian: at three
-/// spreads and beyond an outlier is an outlier.
+/// Log-density of an RSSI this far from its mean, per dB. Heavier tails than a Gaussian: at three spreads and beyond
+/// an outlier is an outlier.
 fn log_density(off: f32) -> f32 {
     let z = off / SPREAD;
-    -0.5 * (z * z).min(9.0)
+    LOG_AT_MEAN - 0.5 * (z * z).min(9.0)
 }
+
+/// Log of 1 / (spread · √(2π)).
+const LOG_AT_MEAN: f32 = -3.403_845_2;
 
 fn normal_cdf(x: f32) -> f32 {
     0.5 * libm::erfcf(-x * core::f32::consts::FRAC_1_SQRT_2)

@@ -4,18 +4,24 @@
 //! did not; a [`Motion`] says where something may be a while later; a [`Track`] is the few likeliest stories of one
 //! device. [`Locator`] joins them.
 
+mod assessment;
 mod calibration;
 mod geometry;
+mod learnt;
 mod motion;
+mod nodes;
+mod places;
 mod radio;
 mod surveyed;
 mod track;
 
-pub use calibration::{Calibration, FORMAT, Hearing, Reference, Scan, Unfit};
+pub use assessment::Assessment;
+pub use calibration::{Calibration, Confusion, FORMAT, Hearing, Reference, Scan, Unfit};
+pub use learnt::Learnt;
 pub use motion::Motion;
 pub use radio::{Heard, RadioModel, Trims};
 pub use surveyed::SurveyModel;
-pub use track::{Moved, Track};
+pub use track::{Moments, Moved, Track};
 
 use crate::site::{FloorIx, SensorIx, Site, ZoneIx};
 use motion::Spread;
@@ -43,6 +49,10 @@ pub struct Locator {
     first: Vec<f32>,
     /// Where something is that was there before we heard it.
     anywhere: Vec<f32>,
+    /// For each zone, those it is confused with.
+    taken_for: Vec<Vec<(ZoneIx, f32)>>,
+    /// Weight of being heard for the last time.
+    last: Vec<f32>,
     log_likelihood: Vec<f32>,
     stay: Vec<f32>,
     walk: Vec<f32>,
@@ -63,6 +73,8 @@ impl Locator {
             floors: site.floors.len(),
             first: first_heard(site),
             anywhere: vec![1.0 / site.zones.len() as f32; site.zones.len()],
+            taken_for: survey.map_or_else(Vec::new, |s| s.taken_for.clone()),
+            last: last_heard(site),
             log_likelihood: none.clone(),
             stay: none.clone(),
             walk: none,
@@ -74,19 +86,29 @@ impl Locator {
         self.radio.set_sensor(sensor, up);
     }
 
-    /// Takes an emission at `now` into a track whose last one was at `before` (both milliseconds after the first);
+    /// Goes on with what was learnt before.
+    pub fn adopt(&mut self, learnt: &Learnt) {
+        self.radio.adopt(learnt);
+    }
+
+    /// An emission of a phone that is heard `offset` dB stronger than others came from `zone`.
+    pub fn teach(&mut self, zone: ZoneIx, heard: Heard<'_>, trims: &Trims, offset: f32, learnt: &mut Learnt) {
+        self.radio.teach(zone, heard, trims, offset, learnt);
+    }
+
+    /// Takes an emission into a track;
     /// a device that `was_here` before we began to hear may be anywhere at first;
     /// adds the changes of zone this settles to `moved`, oldest first.
     pub fn update(
         &mut self,
         track: &mut Track,
-        (before, now): (u32, u32),
+        t: Moments,
         was_here: bool,
         heard: Heard<'_>,
         trims: &mut Trims,
         moved: &mut Vec<Moved>,
     ) {
-        let offset = f32::from(track.offset) / 4.0;
+        let offset = track.offset();
         self.radio.log_likelihood(heard, trims, offset, &mut self.log_likelihood);
         let (stay, walk) = self.radio.temper();
         for (z, l) in self.log_likelihood.iter().enumerate() {
@@ -96,7 +118,7 @@ impl Locator {
         let evidence = track::Evidence { stay: &self.stay, walk: &self.walk };
         let (motion, spread) = (&self.motion, &mut self.spread);
         let first = if was_here { &self.anywhere } else { &self.first };
-        track.update((before, now), motion, first, &evidence, spread, &self.floor_of, moved);
+        track.update(t, motion, first, &evidence, spread, &self.floor_of, moved);
         if let Some((zone, p)) = track.best()
             && p > TEACHES
             && let Some(excess) = self.radio.learn(zone, heard, trims, offset)
@@ -105,6 +127,12 @@ impl Locator {
             let offset = offset + excess / (HELD_BACK + f32::from(track.learnt));
             track.offset = (offset.clamp(-MOST, MOST) * 4.0).round() as i8;
         }
+    }
+
+    /// Settles the likeliest story of a track to its end, given that it left.
+    pub fn settle_gone(&self, track: &mut Track, moved: &mut Vec<Moved>) {
+        track.weigh(&self.last);
+        track.settle_all(&self.floor_of, moved);
     }
 
     /// Settles the likeliest story of a track to its end.
@@ -137,6 +165,11 @@ impl Locator {
         self.floor_of.get(usize::from(zone.0)).copied().unwrap_or(FloorIx(0))
     }
 
+    /// Zones in which somebody who stays in `zone` may be taken to be, and how likely that is against the right one.
+    pub fn taken_for(&self, zone: ZoneIx) -> &[(ZoneIx, f32)] {
+        self.taken_for.get(usize::from(zone.0)).map_or(&[], Vec::as_slice)
+    }
+
     /// Whether a zone lies beyond perimeter and entrances.
     pub fn is_inside(&self, zone: ZoneIx) -> bool {
         self.inside.get(usize::from(zone.0)).copied().unwrap_or(false)
@@ -152,4 +185,20 @@ fn first_heard(site: &Site) -> Vec<f32> {
     let door = if doors > 0 { BY_A_DOOR / doors as f32 } else { 0.0 };
     let anywhere = (1.0 - BY_A_DOOR) / site.zones.len() as f32;
     site.zones.iter().map(|z| if z.kind.is_inside() { anywhere } else { anywhere + door }).collect()
+}
+
+/// People leave by doors, and are mostly heard there last. Against that, how likely it is that somebody who left was last
+/// heard elsewhere on a floor with doors, and on another floor.
+const LAST_NEAR_A_DOOR: f32 = 0.1;
+const LAST_ELSEWHERE: f32 = 0.002;
+
+fn last_heard(site: &Site) -> Vec<f32> {
+    let is_door = |z: &&crate::site::Zone| !z.kind.is_inside();
+    let with_doors: Vec<FloorIx> = site.zones.iter().filter(is_door).map(|z| z.floor).collect();
+    let weight = |z: &crate::site::Zone| match () {
+        () if with_doors.is_empty() || !z.kind.is_inside() => 1.0,
+        () if with_doors.contains(&z.floor) => LAST_NEAR_A_DOOR,
+        () => LAST_ELSEWHERE,
+    };
+    site.zones.iter().map(weight).collect()
 }

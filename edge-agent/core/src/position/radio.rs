@@ -1,10 +1,13 @@
 //! How likely each zone is, given which sensors heard an emission, how strongly, and which did not.
 //!
-//! Two models: geometry from the map alone, and one from a commissioning walk. Both weigh silence too, but
+//! Two models: geometry from the map alone, and one from a commissioning walk; what the running system learns is mixed
+//! into either. All weigh silence too, but
 //! only that of sensors that are up. What a sensor or a phone reports too strongly is taken off first: [`Trims`]
 //! are the sensors', the phone's comes with the emission.
 
+use super::calibration::places_per_zone;
 use super::geometry::Geometry;
+use super::learnt::{Learnt, LearntModel};
 use super::surveyed::SurveyModel;
 use crate::site::{SensorIx, Site, ZoneIx};
 use serde::{Deserialize, Serialize};
@@ -16,7 +19,10 @@ pub type Heard<'a> = &'a [(SensorIx, Option<i8>)];
 #[derive(Clone, Debug)]
 pub struct RadioModel {
     kind: Kind,
+    learnt: LearntModel,
     up: Vec<bool>,
+    /// The emission at hand; here to be used again.
+    heard: Vec<(usize, Option<f32>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,14 +59,21 @@ pub(super) const FAINTEST: f32 = -60.0;
 impl RadioModel {
     /// From a commissioning walk of this very map, else from the positions of zones and sensors.
     pub fn new(site: &Site, survey: Option<&SurveyModel>) -> Self {
-        let survey = survey.filter(|s| s.fits(site.zones.len(), site.sensors.len()));
+        let (zones, sensors) = (site.zones.len(), site.sensors.len());
+        let survey = survey.filter(|s| s.fits(zones, sensors));
         let kind = match survey {
             Some(survey) => Kind::Surveyed(survey.clone()),
             None => Kind::Geometry(Geometry::new(site)),
         };
-        let mut model = Self { kind, up: vec![true; site.sensors.len()] };
+        let learnt = LearntModel::new(zones, sensors, places_per_zone(zones));
+        let mut model = Self { kind, learnt, up: vec![true; sensors], heard: Vec::new() };
         model.sum_silence();
         model
+    }
+
+    /// Goes on with what was learnt before; once, and before anything else is learnt.
+    pub fn adopt(&mut self, learnt: &Learnt) {
+        self.learnt.adopt(learnt, &self.up);
     }
 
     /// Counts a sensor's silence as evidence, or not.
@@ -78,6 +91,7 @@ impl RadioModel {
             Kind::Geometry(g) => g.sum_silence(&self.up),
             Kind::Surveyed(s) => s.sum_silence(&self.up),
         }
+        self.learnt.sum_silence(&self.up);
     }
 
     /// How much the evidence counts for who stays and for who walks: the errors of sensors are not independent of
@@ -92,19 +106,31 @@ impl RadioModel {
     /// Writes the log-likelihood of each zone into `out`, nats: the best one 0, none below -60. `offset` is how much
     /// stronger than others this phone is heard, dB.
     pub fn log_likelihood(&mut self, heard: Heard<'_>, trims: &Trims, offset: f32, out: &mut [f32]) {
-        let trims = &trims.sensors;
-        let rssi = |(sensor, rssi): &(SensorIx, Option<i8>)| {
-            let s = usize::from(sensor.0);
-            (s, rssi.map(|r| f32::from(r) - offset - trims.get(s).map_or(0.0, |t| t.db)))
-        };
+        self.listen(heard, trims, offset);
         match &mut self.kind {
-            Kind::Geometry(g) => g.log_likelihood(heard.iter().map(rssi), out),
-            Kind::Surveyed(s) => s.log_likelihood(heard.iter().map(rssi), out),
+            Kind::Geometry(g) => g.log_likelihood(&self.heard, out),
+            Kind::Surveyed(s) => s.log_likelihood(&self.heard, out),
         }
+        self.learnt.mix(&self.heard, out);
         let best = out.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         for l in out {
             *l = (*l - best).max(FAINTEST);
         }
+    }
+
+    /// An emission that was heard so came from `zone`.
+    pub fn teach(&mut self, zone: ZoneIx, heard: Heard<'_>, trims: &Trims, offset: f32, learnt: &mut Learnt) {
+        self.listen(heard, trims, offset);
+        self.learnt.teach(learnt, zone, &self.heard, &self.up);
+    }
+
+    /// What was heard, had the reference phone sent it and all sensors heard as they should.
+    fn listen(&mut self, heard: Heard<'_>, trims: &Trims, offset: f32) {
+        self.heard.clear();
+        self.heard.extend(heard.iter().map(|(sensor, rssi)| {
+            let s = usize::from(sensor.0);
+            (s, rssi.map(|r| f32::from(r) - offset - trims.sensors.get(s).map_or(0.0, |t| t.db)))
+        }));
     }
 
     /// By how much the readings exceed what the model expects of an emission from `zone`, dB on average, the phone's

@@ -1,98 +1,51 @@
-//! Where one device is, and the way it came: several hypotheses, each with its history.
+//! The few likeliest stories of one device: where it is, and the zones it came through.
 //!
-//! A hypothesis is a zone with two weights, staying there and walking there. At every emission each moves on to all
-//! zones it may have reached, is weighed with what was heard, and the [`HYPOTHESES`] likeliest are kept; of several
-//! that reach one zone the weights add up and the history of the heaviest goes on. Histories are a tree of
-//! [`Node`]s, one for each stretch in a zone; hypotheses share what they have in common.
-//!
-//! What all hypotheses agree on (nearly: [`SURE`]), or most after [`LAG`] emissions, is settled: it leaves the tree as
-//! a [`Moved`]. So every change of zone is decided with the hindsight of the emissions after it, and dated half-way
-//! between the last emission before and the first after it. This is fixed-lag smoothing by survivors (as in an online
-//! Viterbi decoder), with weights that are filtered probabilities; what is kept is bounded and small.
+//! A [`Track`] keeps [`HYPOTHESES`] places where the device may be, each with a weight and a history of stretches in one
+//! zone. Histories share what they have in common: they form a tree whose root is the stretch that is settled. When a
+//! stretch that follows the root holds nearly all weight, or has waited for long enough, it is settled too: a [`Moved`]
+//! comes out, and what contradicts it is dropped. So a change of zone is dated to its most likely moment, with the
+//! evidence of what came after it (a fixed-lag smoother: the survivors of a Viterbi decoder, with weights that are
+//! filtered probabilities), and what is kept is bounded and small.
 
 use super::motion::{Motion, Spread};
+use super::nodes::{Node, Nodes};
 use crate::site::{FloorIx, ZoneIx};
 use crate::time::Span;
 use serde::{Deserialize, Serialize};
 
 /// Hypotheses kept.
 const HYPOTHESES: usize = 8;
-/// Stretches kept.
-const NODES: usize = 12;
-/// Share of the weight that makes a change of zone settled at once …
-const SURE: f32 = 0.995;
-/// … and after so many emissions most of the weight does.
-const LAG: u8 = 15;
+/// Share of the weight that makes a change of zone settled at once.
+const SURE: f32 = 0.999;
 /// Nodes that are kept free for the next emission.
-const ROOM: usize = 4;
-/// Weights are kept as parts of 65 535, the walking share as parts of 255.
+const ROOM: usize = 6;
+/// So many hypotheses stay whatever it takes to make room.
+const FEWEST: usize = 3;
+/// Weights are kept as parts of 65 535, shares as parts of 255.
 const ONE: f32 = 65_535.0;
-/// Nobody knows where: the zone of the root before anything is settled.
-const NOWHERE: ZoneIx = ZoneIx(u16::MAX);
-/// Parent of a node that is not in use.
-const FREE: u8 = 15;
 
-/// A stretch in one zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Node {
-    /// When it began, milliseconds after the device was first heard.
-    since: u32,
-    zone: ZoneIx,
-    /// The stretch before; the root's is itself.
-    parent: u8,
-    /// Emissions since it began.
-    age: u8,
-}
-
-const NO_NODE: Node = Node { since: 0, zone: NOWHERE, parent: FREE, age: 0 };
-
-/// The nodes, packed: a parent and an age are half a byte each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Nodes {
-    since: [u32; NODES],
-    zone: [ZoneIx; NODES],
-    links: [u8; NODES],
-}
-
-impl Nodes {
-    const NONE: Self = Self { since: [0; NODES], zone: [NOWHERE; NODES], links: [FREE; NODES] };
-
-    fn get(&self, n: u8) -> Node {
-        let i = usize::from(n);
-        match (self.since.get(i), self.zone.get(i), self.links.get(i)) {
-            (Some(since), Some(zone), Some(links)) => {
-                Node { since: *since, zone: *zone, parent: links & 15, age: links >> 4 }
-            }
-            _ => NO_NODE,
-        }
-    }
-
-    fn set(&mut self, n: usize, node: Node) {
-        self.since[n] = node.since;
-        self.zone[n] = node.zone;
-        self.links[n] = node.age.min(LAG) << 4 | node.parent;
-    }
-
-    fn is_free(&self, n: usize) -> bool {
-        self.links[n] & 15 == FREE
-    }
-
-    /// An emission later, as far as it counts.
-    fn age(&mut self) {
-        for links in self.links.iter_mut().filter(|l| **l & 15 != FREE && **l >> 4 < LAG) {
-            *links += 16;
-        }
-    }
-}
-
+/// Bytes only, so that it packs tightly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Hypothesis {
-    weight: u16,
+    weight: [u8; 2],
+    /// Share of the weight that walks; the rest stays.
     walking: u8,
+    /// Share of the time since it came into the zone in which it stayed rather than walked.
+    stayed: u8,
     node: u8,
 }
 
-const NO_HYPOTHESIS: Hypothesis = Hypothesis { weight: 0, walking: 0, node: 0 };
+impl Hypothesis {
+    fn weight(&self) -> u16 {
+        u16::from_be_bytes(self.weight)
+    }
+
+    fn set_share(&mut self, share: f32) {
+        self.weight = ((share * ONE).round() as u16).to_be_bytes();
+    }
+}
+
+const NO_HYPOTHESIS: Hypothesis = Hypothesis { weight: [0; 2], walking: 0, stayed: 0, node: 0 };
 
 /// A change of zone that is settled. The first of a device has no zone before.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,10 +54,14 @@ pub struct Moved {
     pub to: ZoneIx,
     /// When, milliseconds after the device was first heard.
     pub since_ms: u32,
+    /// When it had come to the zone before.
+    pub came_ms: u32,
     /// Weight of the hypotheses that say so.
     pub sure: f32,
     /// Weight of the hypotheses that say it was to this floor.
     pub floor_sure: f32,
+    /// Share of the time in the zone before in which it stayed rather than walked.
+    pub stayed: f32,
 }
 
 /// The hypotheses of one device; the weights sum to 1 within rounding.
@@ -126,6 +83,17 @@ pub(super) struct Evidence<'a> {
     pub(super) walk: &'a [f32],
 }
 
+/// Moments of an emission, milliseconds after the device was first heard.
+#[derive(Clone, Copy, Debug)]
+pub struct Moments {
+    /// The emission before.
+    pub before: u32,
+    /// This one.
+    pub now: u32,
+    /// What waited for so long is settled.
+    pub patience: u32,
+}
+
 impl Track {
     /// Knows nothing.
     pub const UNKNOWN: Self =
@@ -133,7 +101,7 @@ impl Track {
 
     /// Zones with their probability, likeliest first.
     pub fn iter(&self) -> impl Iterator<Item = (ZoneIx, f32)> + '_ {
-        self.alive().map(|h| (self.node(h.node).zone, share(h)))
+        self.alive().map(|h| (self.nodes.get(h.node).zone, share(h)))
     }
 
     /// The likeliest zone and its probability; `None` when nothing is known.
@@ -151,12 +119,12 @@ impl Track {
     pub fn stretches(&self, mut each: impl FnMut(ZoneIx, u32, Option<u32>, f32)) {
         for h in self.alive() {
             let (mut n, mut until) = (h.node, None);
-            for _ in 0..NODES {
-                let node = self.node(n);
-                if node.zone != NOWHERE {
+            for _ in 0..Nodes::MOST {
+                let node = self.nodes.get(n);
+                if !node.is_nowhere() {
                     each(node.zone, node.since, until, share(h));
                 }
-                if node.parent == n || node.parent == FREE {
+                if node.parent == n || node.is_free() {
                     break;
                 }
                 (n, until) = (node.parent, Some(node.since));
@@ -169,29 +137,56 @@ impl Track {
         self.alive().filter(|h| h.node == self.root).map(share).sum()
     }
 
+    /// Share of the time in the stretch that is settled last in which it stayed rather than walked; 0 when it has most
+    /// likely moved on.
+    pub fn stayed(&self) -> f32 {
+        let here = self.alive().find(|h| h.node == self.root);
+        here.map_or(0.0, |h| f32::from(h.stayed) / 255.0)
+    }
+
     /// The stretch settled last: zone, and when it began in milliseconds after the device was first heard.
     pub fn settled(&self) -> Option<(ZoneIx, u32)> {
-        let root = self.node(self.root);
-        (root.zone != NOWHERE).then_some((root.zone, root.since))
+        let root = self.nodes.get(self.root);
+        (!root.is_nowhere()).then_some((root.zone, root.since))
     }
 
     /// Everything was so many milliseconds later.
     pub fn shift(&mut self, ms: u32) {
-        self.nodes.since.iter_mut().for_each(|since| *since = since.saturating_add(ms));
+        self.nodes.shift(ms);
+    }
+
+    /// How much stronger than the survey's phone it is heard, dB.
+    pub fn offset(&self) -> f32 {
+        f32::from(self.offset) / 4.0
+    }
+
+    /// Weighs the hypotheses anew, by the zone they say it is in.
+    pub(super) fn weigh(&mut self, by: &[f32]) {
+        let weights = self.hypotheses.map(|h| {
+            let zone = usize::from(self.nodes.get(h.node).zone.0);
+            share(&h) * by.get(zone).copied().unwrap_or(1.0)
+        });
+        let total: f32 = weights.iter().sum();
+        if total > 0.0 {
+            for (h, w) in self.hypotheses.iter_mut().zip(weights) {
+                h.set_share(w / total);
+            }
+            self.hypotheses.sort_by_key(|h| core::cmp::Reverse(h.weight()));
+        }
     }
 
     /// Settles the likeliest history to its end, whatever speaks for others.
-    pub fn settle_all(&mut self, floor_of: &[FloorIx], moved: &mut Vec<Moved>) {
+    pub(super) fn settle_all(&mut self, floor_of: &[FloorIx], moved: &mut Vec<Moved>) {
         while let Some(child) = self.next_of_best() {
             self.settle(child, floor_of, moved);
         }
     }
 
-    /// An emission at `now`, milliseconds after the device was first heard; the one before it was at `before`.
+    /// An emission.
     #[allow(clippy::too_many_arguments)] // what a filter needs
     pub(super) fn update(
         &mut self,
-        (before, now): (u32, u32),
+        t: Moments,
         motion: &Motion,
         first: &[f32],
         evidence: &Evidence<'_>,
@@ -200,18 +195,18 @@ impl Track {
         moved: &mut Vec<Moved>,
     ) {
         spread.clear();
-        let known = self.hypotheses[0].weight > 0;
+        let known = self.hypotheses[0].weight() > 0;
         if known {
-            let step = motion.step(Span::from_millis(i64::from(now.saturating_sub(before))));
-            for (i, h) in self.hypotheses.iter().enumerate().take_while(|(_, h)| h.weight > 0) {
+            let step = motion.step(Span::from_millis(i64::from(t.now.saturating_sub(t.before))));
+            for (i, h) in self.hypotheses.iter().enumerate().take_while(|(_, h)| h.weight() > 0) {
                 let w = share(h);
                 let walk = w * f32::from(h.walking) / 255.0;
-                let zone = usize::from(self.node(h.node).zone.0);
+                let zone = usize::from(self.nodes.get(h.node).zone.0);
                 motion.spread(zone, (w - walk, walk), &step, i as u8, spread);
             }
             motion.land(spread);
         } else {
-            self.nodes.set(0, Node { since: now, zone: NOWHERE, parent: 0, age: 0 });
+            self.nodes.begin_at(t.now);
             self.root = 0;
             for (z, p) in first.iter().enumerate() {
                 spread.stay[z] = p * 0.5;
@@ -224,68 +219,70 @@ impl Track {
             let walk = spread.walk[z] * evidence.walk[z];
             top.offer(Candidate { zone: z as u16, from: spread.from[z], stay, walk });
         }
-        self.take_over(&top, known, before + (now - before.min(now)) / 2);
-        self.decide(floor_of, moved);
+        self.take_over(&top, known, t);
+        self.decide(t, floor_of, moved);
     }
 
     /// Replaces the hypotheses by the candidates, whose histories are those of the hypotheses they came from.
-    fn take_over(&mut self, top: &Top, known: bool, midway: u32) {
-        let total: f32 = top.0.iter().map(|c| c.stay + c.walk).sum();
+    fn take_over(&mut self, top: &Top, known: bool, t: Moments) {
+        let total: f32 = top.0.iter().map(Candidate::weight).sum();
         if total <= 0.0 || !total.is_finite() {
             return; // evidence that fits nowhere says nothing
         }
-        let old = *self;
-        self.nodes.age();
+        let old = self.hypotheses;
+        let from = |c: &Candidate| old[usize::from(c.from)];
         // Free what no candidate comes from.
-        let mut keep = 1u32 << self.root;
+        let mut keep = 1 << self.root;
         for c in top.0.iter().filter(|c| known && c.weight() > 0.0) {
-            keep |= self.line(old.hypotheses[usize::from(c.from)].node);
+            keep |= self.nodes.line(from(c).node);
         }
-        self.free_all_but(keep);
+        self.nodes.free_all_but(keep);
         self.hypotheses = [NO_HYPOTHESIS; HYPOTHESES];
+        let midway = t.before + t.now.saturating_sub(t.before) / 2;
         let mut n = 0;
         for c in &top.0 {
-            let w = c.weight() / total;
-            let weight = (w * ONE).round() as u16;
+            let weight = (c.weight() / total * ONE).round() as u16;
             if weight == 0 {
                 break;
             }
-            let parent = if known { old.hypotheses[usize::from(c.from)].node } else { self.root };
-            let node = if self.node(parent).zone.0 == c.zone {
-                parent
+            let staying = c.stay / c.weight();
+            let parent = if known { from(c).node } else { self.root };
+            let stretch = self.nodes.get(parent);
+            let (node, stayed) = if stretch.zone.0 == c.zone {
+                (parent, averaged(from(c).stayed, staying, stretch.since, t))
             } else {
-                let since = if known { midway } else { self.node(parent).since };
-                match self.begin(Node { since, zone: ZoneIx(c.zone), parent, age: 0 }) {
-                    Some(node) => node,
+                let (since, before) = if known { (midway, from(c).stayed) } else { (stretch.since, 0) };
+                let begun = Node { since, zone: ZoneIx(c.zone), parent, stayed_before: before };
+                match self.nodes.begin(begun) {
+                    Some(node) => (node, parts(staying)),
                     None => continue, // the likeliest came first: this one goes
                 }
             };
-            let walking = (c.walk / c.weight() * 255.0).round() as u8;
-            self.hypotheses[n] = Hypothesis { weight, walking, node };
+            let weight = weight.to_be_bytes();
+            self.hypotheses[n] = Hypothesis { weight, walking: parts(1.0 - staying), stayed, node };
             n += 1;
         }
     }
 
     /// Settles what can be.
-    fn decide(&mut self, floor_of: &[FloorIx], moved: &mut Vec<Moved>) {
+    fn decide(&mut self, t: Moments, floor_of: &[FloorIx], moved: &mut Vec<Moved>) {
         loop {
-            let mut weight = [0.0f32; NODES];
+            let mut weight = [0.0f32; Nodes::MOST];
             for h in self.alive() {
-                weight[usize::from(self.child_of_root(h.node))] += share(h);
+                weight[usize::from(self.nodes.below(self.root, h.node))] += share(h);
             }
             let total: f32 = weight.iter().sum();
-            let Some(best) = (0..NODES).max_by(|a, b| weight[*a].total_cmp(&weight[*b]).then(b.cmp(a)))
-            else {
-                return;
-            };
-            let best_node = best as u8;
-            if best_node == self.root || total <= 0.0 {
+            let heavier = |a: &usize, b: &usize| weight[*a].total_cmp(&weight[*b]).then(b.cmp(a));
+            let Some(best) = (0..Nodes::MOST).max_by(heavier) else { break };
+            let child = best as u8;
+            if child == self.root || total <= 0.0 {
                 break;
             }
-            if weight[best] / total < SURE && self.node(best_node).age < LAG {
+            let waited = t.now.saturating_sub(self.nodes.get(child).since) >= t.patience;
+            if weight[best] / total < SURE && !waited {
                 break;
             }
-            self.settle(best_node, floor_of, moved);
+            self.settle(child, floor_of, moved);
         }
         self.make_room(floor_of, moved);
     }
@@ -293,12 +290,12 @@ impl Track {
     /// New stretches need room: the lightest hypotheses go, then the oldest part of the likeliest history is settled.
     fn make_room(&mut self, floor_of: &[FloorIx], moved: &mut Vec<Moved>) {
         let mut n = self.alive().count();
-        while n > 3 && self.free() < ROOM {
+        while n > FEWEST && self.nodes.free() < ROOM {
             n -= 1;
             self.hypotheses[n] = NO_HYPOTHESIS;
-            self.free_all_but(self.reached());
+            self.nodes.free_all_but(self.reached());
         }
-        while self.free() < ROOM
+        while self.nodes.free() < ROOM
             && let Some(child) = self.next_of_best()
         {
             self.settle(child, floor_of, moved);
@@ -308,98 +305,66 @@ impl Track {
     /// What follows the root in the likeliest history.
     fn next_of_best(&self) -> Option<u8> {
         let best = self.alive().next().filter(|h| h.node != self.root)?;
-        Some(self.child_of_root(best.node))
+        Some(self.nodes.below(self.root, best.node))
     }
 
     /// The nodes of all histories, one bit each.
     fn reached(&self) -> u32 {
-        self.alive().map(|h| self.line(h.node)).fold(1 << self.root, |a, b| a | b)
+        self.alive().map(|h| self.nodes.line(h.node)).fold(1 << self.root, |a, b| a | b)
     }
 
     /// `child` of the root becomes the root; hypotheses that do not come by it go.
     fn settle(&mut self, child: u8, floor_of: &[FloorIx], moved: &mut Vec<Moved>) {
         let floor = |zone: ZoneIx| floor_of.get(usize::from(zone.0));
-        let to = self.node(child);
+        let (from, to) = (self.nodes.get(self.root), self.nodes.get(child));
         let (mut total, mut sure, mut floor_sure) = (0.0, 0.0, 0.0);
         for h in self.alive() {
             let w = share(h);
-            let by = self.child_of_root(h.node);
+            let by = self.nodes.below(self.root, h.node);
             total += w;
             sure += if by == child { w } else { 0.0 };
-            floor_sure += if floor(self.node(by).zone) == floor(to.zone) { w } else { 0.0 };
+            floor_sure += if floor(self.nodes.get(by).zone) == floor(to.zone) { w } else { 0.0 };
         }
         moved.push(Moved {
             to: to.zone,
             since_ms: to.since,
+            came_ms: from.since,
             sure: sure / total,
             floor_sure: floor_sure / total,
+            stayed: f32::from(to.stayed_before) / 255.0,
         });
         let mut kept = [NO_HYPOTHESIS; HYPOTHESES];
-        let through = self.alive().filter(|h| self.line(h.node) >> child & 1 == 1);
+        let through = self.alive().filter(|h| self.nodes.line(h.node) >> child & 1 == 1);
         kept.iter_mut().zip(through).for_each(|(k, h)| *k = *h);
         let left: f32 = kept.iter().map(share).sum();
         for h in &mut kept {
-            h.weight = (share(h) / left.max(f32::MIN_POSITIVE) * ONE).round() as u16;
+            h.set_share(share(h) / left.max(f32::MIN_POSITIVE));
         }
         self.hypotheses = kept;
         self.root = child;
-        self.nodes.set(usize::from(child), Node { parent: child, ..to });
-        self.free_all_but(self.reached());
+        self.nodes.make_root(child);
+        self.nodes.free_all_but(self.reached());
     }
 
     fn alive(&self) -> impl Iterator<Item = &Hypothesis> {
-        self.hypotheses.iter().take_while(|h| h.weight > 0)
-    }
-
-    fn node(&self, n: u8) -> Node {
-        self.nodes.get(n)
-    }
-
-    /// A node and those before it, one bit each.
-    fn line(&self, mut n: u8) -> u32 {
-        let mut line = 0;
-        for _ in 0..NODES {
-            line |= 1 << (n & 31);
-            let parent = self.node(n).parent;
-            if parent == n || parent == FREE {
-                break;
-            }
-            n = parent;
-        }
-        line
-    }
-
-    /// The node below the root on the way to `n`; the root for itself.
-    fn child_of_root(&self, mut n: u8) -> u8 {
-        for _ in 0..NODES {
-            let parent = self.node(n).parent;
-            if n == self.root || parent == self.root || parent == FREE {
-                break;
-            }
-            n = parent;
-        }
-        n
-    }
-
-    fn begin(&mut self, node: Node) -> Option<u8> {
-        let place = (0..NODES).find(|n| self.nodes.is_free(*n))?;
-        self.nodes.set(place, node);
-        Some(place as u8)
-    }
-
-    fn free(&self) -> usize {
-        (0..NODES).filter(|n| self.nodes.is_free(*n)).count()
-    }
-
-    fn free_all_but(&mut self, keep: u32) {
-        for i in (0..NODES).filter(|i| keep >> i & 1 == 0) {
-            self.nodes.set(i, NO_NODE);
-        }
+        self.hypotheses.iter().take_while(|h| h.weight() > 0)
     }
 }
 
 fn share(h: &Hypothesis) -> f32 {
-    f32::from(h.weight) / ONE
+    f32::from(h.weight()) / ONE
+}
+
+fn parts(share: f32) -> u8 {
+    (share * 255.0).round() as u8
+}
+
+/// The share of time stayed since `since`, when the time since the last emission was stayed with probability `staying`.
+fn averaged(before: u8, staying: f32, since: u32, t: Moments) -> u8 {
+    let length = t.now.saturating_sub(since).max(1) as f32;
+    let new = (t.now.saturating_sub(t.before) as f32 / length).min(1.0);
+    let before = f32::from(before) / 255.0;
+    parts(before + (staying - before) * new)
 }
 
 #[derive(Clone, Copy)]

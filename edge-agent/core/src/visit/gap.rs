@@ -29,6 +29,11 @@ impl Default for Gaps {
 }
 
 impl Gaps {
+    /// The mean gap, seconds.
+    pub fn mean(&self) -> f32 {
+        self.beta / self.alpha
+    }
+
     /// Learns from one gap.
     pub fn learn(&mut self, gap: Span) {
         self.alpha = FORGET * self.alpha + 1.0;

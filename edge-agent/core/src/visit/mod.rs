@@ -10,14 +10,17 @@
 //! A device that was never heard at a door is followed in silence: it may be a phone that was missed there, or a
 //! till, a television, a guard. It becomes a visit when it moves on from zone to zone, or leaves by a door.
 
+mod climb;
+pub(crate) mod confidence;
 mod device;
 mod gap;
 mod stay;
 
+use climb::Climb;
 pub use device::{Device, Phase};
 pub use gap::Gaps;
 pub use stay::Stay;
-use stay::Turn;
+use stay::{Turn, Unmoved};
 
 use crate::engine::{Desk, EngineCounts};
 use crate::event::{
@@ -25,7 +28,7 @@ use crate::event::{
     Resumed, VisitFact,
 };
 use crate::position::Moved;
-use crate::site::{FloorIx, ZoneIx, ZoneKind};
+use crate::site::{ZoneIx, ZoneKind};
 use crate::time::{Span, Timestamp};
 
 /// Belief in "at a door" from which a device counts as heard well there.
@@ -54,9 +57,11 @@ const FINAL: f32 = 0.005;
 const RESUMABLE: Span = Span::from_secs(600);
 /// Staff and equipment are remembered through this much silence.
 const REMEMBERED: Span = Span::from_secs(6 * 3600);
+/// A dwell is said that is at least this likely one.
+const LIKELY: f32 = 0.5;
 /// Share of emissions from staff zones that makes staff, and how many at least.
 const STAFF_SHARE: f32 = 0.5;
-const STAFF_EMISSIONS: u32 = 20;
+const STAFF_EMISSIONS: u16 = 20;
 
 /// What becomes of a device after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +79,12 @@ pub fn heard(d: &mut Device, at: Timestamp, gap: Option<Span>, moved: &[Moved], 
         d.gaps.learn(gap);
     }
     d.emissions = d.emissions.saturating_add(1);
-    d.last_heard = at;
+    d.heard_at(at);
     if d.phase == Phase::Gone {
         resume(d, at, desk);
     }
     let Some((zone, _)) = d.track.best() else {
-        d.due = at + patience(d, desk);
+        d.decide_at(at + patience(d, desk));
         return;
     };
     if desk.site.zone(zone).kind == ZoneKind::Staff {
@@ -93,13 +98,18 @@ pub fn heard(d: &mut Device, at: Timestamp, gap: Option<Span>, moved: &[Moved], 
         count_inside(d, desk);
         arrival(d, at, desk);
         go(d, moved, desk);
-        let still = d.track.settled().filter(|_| d.track.unmoved() > 0.5).map(|(zone, _)| zone);
-        let turn = d.stays.heard(d.millis(at), still);
+        let here = d.track.settled().filter(|_| d.track.unmoved() > 0.5);
+        let unmoved = here.map(|(zone, since)| Unmoved { zone, since, stayed: d.track.stayed() });
+        if unmoved.is_some() {
+            let climb = d.climbs.heard(d.millis(at));
+            climbed(d, climb, desk);
+        }
+        let turn = d.stays.heard(d.millis(at), unmoved);
         take(d, turn, desk);
         arrival(d, at, desk);
         dwell_start(d, desk);
     }
-    d.due = at + patience(d, desk);
+    d.decide_at(at + patience(d, desk));
 }
 
 /// A device has been silent until `d.due`.
@@ -139,7 +149,7 @@ pub fn evict(d: &mut Device, desk: &mut Desk<'_>) {
 
 /// We were deaf for longer than a dwell takes: what the device did meanwhile is no stay we could vouch for.
 pub fn lost_sight(d: &mut Device, desk: &mut Desk<'_>) {
-    finish_stays(d, desk);
+    finish_stays(d, false, desk);
 }
 
 /// The device heard as `new` is `d` under another address: `d` goes on where `new` is.
@@ -147,7 +157,7 @@ pub fn go_on_as(d: &mut Device, new: &Device, desk: &mut Desk<'_>) {
     let later = d.millis(new.first_heard);
     d.track = new.track;
     d.track.shift(later);
-    d.last_heard = new.last_heard;
+    d.heard_at(new.last_heard());
     d.emissions = d.emissions.saturating_add(new.emissions);
     d.floors |= new.floors;
     d.purchases = d.purchases.saturating_add(new.purchases);
@@ -156,8 +166,9 @@ pub fn go_on_as(d: &mut Device, new: &Device, desk: &mut Desk<'_>) {
         resume(d, new.first_heard, desk);
     }
     for stay in new.stays.all() {
-        let [sure, floor_sure] = [stay.sure, stay.floor_sure].map(|parts| f32::from(parts) / 255.0);
-        go(d, &[Moved { to: stay.zone, since_ms: later + stay.since, sure, floor_sure }], desk);
+        let since_ms = later + stay.since;
+        let (sure, stayed) = (stay.sure, stay.stayed);
+        go(d, &[Moved { to: stay.zone, since_ms, came_ms: since_ms, sure, floor_sure: sure, stayed }], desk);
     }
     if new.phase == Phase::Inside {
         // Its arrival was no second visitor's.
@@ -166,7 +177,7 @@ pub fn go_on_as(d: &mut Device, new: &Device, desk: &mut Desk<'_>) {
             arrive(d, desk);
         }
     }
-    d.due = d.last_heard + patience(d, desk);
+    d.decide_at(d.last_heard() + patience(d, desk));
 }
 
 /// First heard well at a door or in front of one; or, after that, the way from there to the inside.
@@ -195,7 +206,7 @@ fn door(d: &mut Device, at: Timestamp, zone: ZoneIx, desk: &mut Desk<'_>) {
     d.came_to(zone);
     d.phase = Phase::Approached;
     let fact = VisitFact::Approached(Approached { zone: desk.zone_id(zone) });
-    desk.publish(d, at, outside, fact);
+    desk.publish(d, at, confidence::approach(outside), fact);
 }
 
 fn count_inside(d: &mut Device, desk: &Desk<'_>) {
@@ -230,7 +241,7 @@ fn arrive(d: &mut Device, desk: &mut Desk<'_>) {
     let zone = door.or(d.stays.current().map(|s| s.zone)).or(d.track.best().map(|(z, _)| z));
     let Some(zone) = zone else { return };
     d.phase = Phase::Inside;
-    let confidence = if d.door().is_some() { desk.locator.inside(&d.track) } else { 0.8 };
+    let confidence = confidence::arrival(d.door().is_some(), desk.locator.inside(&d.track));
     let fact = VisitFact::Arrived(Arrived { zone: desk.zone_id(zone), floor: desk.floor_id_of(zone) });
     desk.publish(d, d.came_in(), confidence, fact);
     d.arrived_seq = u8::try_from(d.seq).unwrap_or(u8::MAX);
@@ -239,14 +250,16 @@ fn arrive(d: &mut Device, desk: &mut Desk<'_>) {
     // Where it had settled by the time the arrival was sure, it went after it arrived.
     let Some(stay) = d.stays.current().filter(|s| s.zone != zone) else { return };
     desk.flow.entered_zone(stay.zone);
-    if desk.locator.floor_of(stay.zone) != floor {
-        publish_floor_change(d, floor, &stay, desk);
+    if let Some(on) = d.climbs.on().filter(|on| *on != floor) {
+        publish_floor_change(d, Climb { from: floor, to: on, since: stay.since, sure: stay.sure }, desk);
     }
 }
 
 /// Takes in changes of zone.
 fn go(d: &mut Device, moved: &[Moved], desk: &mut Desk<'_>) {
     for m in moved {
+        let climb = d.climbs.go(desk.locator.floor_of(m.to), m);
+        climbed(d, climb, desk);
         let turn = d.stays.go(m);
         take(d, turn, desk);
     }
@@ -259,34 +272,38 @@ fn take(d: &mut Device, turn: Turn, desk: &mut Desk<'_>) {
     }
     let Some(stay) = d.stays.current().filter(|_| turn.entered) else { return };
     let floor = desk.locator.floor_of(stay.zone);
-    let before = d.stays.previous().map(|s| desk.locator.floor_of(s.zone));
     d.floors |= Device::floor_bit(floor);
-    if d.phase != Phase::Inside {
-        return;
-    }
-    desk.flow.entered_zone(stay.zone);
-    if let Some(before) = before.filter(|b| *b != floor) {
-        publish_floor_change(d, before, &stay, desk);
+    if d.phase == Phase::Inside {
+        desk.flow.entered_zone(stay.zone);
     }
 }
 
-fn publish_floor_change(d: &mut Device, from: FloorIx, stay: &Stay, desk: &mut Desk<'_>) {
-    let floor = desk.locator.floor_of(stay.zone);
-    let (from, to) = (desk.site.floor(from), desk.site.floor(floor));
+/// Says that the floor changed, if it did.
+fn climbed(d: &mut Device, climb: Option<Climb>, desk: &mut Desk<'_>) {
+    if let Some(climb) = climb.filter(|_| d.phase == Phase::Inside) {
+        publish_floor_change(d, climb, desk);
+    }
+}
+
+fn publish_floor_change(d: &mut Device, climb: Climb, desk: &mut Desk<'_>) {
+    let (from, to) = (desk.site.floor(climb.from), desk.site.floor(climb.to));
     let fact = VisitFact::FloorChanged(FloorChanged {
         from_floor: from.id.clone(),
         floor: to.id.clone(),
         direction: if to.level > from.level { Direction::Up } else { Direction::Down },
     });
-    desk.publish(d, d.moment(stay.since), f32::from(stay.floor_sure) / 255.0, fact);
-    desk.flow.entered_floor(floor);
+    let since = d.moment(climb.since);
+    let (floor, p) = desk.locator.floor(&d.track);
+    let still = if floor == climb.to { p } else { 0.0 };
+    let kept = d.last_heard().since(since).as_secs_f32();
+    desk.publish(d, since, confidence::climb(climb.sure, kept, d.gaps.mean(), still), fact);
+    desk.flow.entered_floor(climb.to);
 }
 
 /// Says that a stay has become a dwell.
 fn dwell_start(d: &mut Device, desk: &mut Desk<'_>) {
-    let threshold = desk.config.dwell_threshold;
     if d.phase == Phase::Inside
-        && let Some(stay) = d.stays.current().filter(|s| s.length() >= threshold)
+        && let Some(stay) = d.stays.current().filter(|s| is_dwell(d, s, desk))
         && !d.stays.published
     {
         d.stays.published = true;
@@ -295,10 +312,16 @@ fn dwell_start(d: &mut Device, desk: &mut Desk<'_>) {
 }
 
 /// Nothing more will be heard that could tell: settles the likeliest story and ends the last stay.
-fn finish_stays(d: &mut Device, desk: &mut Desk<'_>) {
+fn finish_stays(d: &mut Device, gone: bool, desk: &mut Desk<'_>) {
     let mut moved = Vec::new();
-    desk.locator.settle_all(&mut d.track, &mut moved);
+    if gone {
+        desk.locator.settle_gone(&mut d.track, &mut moved);
+    } else {
+        desk.locator.settle_all(&mut d.track, &mut moved);
+    }
     go(d, &moved, desk);
+    let climb = d.climbs.conclude();
+    climbed(d, climb, desk);
     let turn = d.stays.conclude();
     take(d, turn, desk);
     let turn = d.stays.end();
@@ -307,7 +330,7 @@ fn finish_stays(d: &mut Device, desk: &mut Desk<'_>) {
 
 /// A stay is over: says so if it was a dwell.
 fn end_stay(d: &mut Device, stay: Stay, published: bool, desk: &mut Desk<'_>) {
-    if d.phase != Phase::Inside || stay.length() < desk.config.dwell_threshold {
+    if d.phase != Phase::Inside || !(published || is_dwell(d, &stay, desk)) {
         return;
     }
     if !published {
@@ -317,17 +340,23 @@ fn end_stay(d: &mut Device, stay: Stay, published: bool, desk: &mut Desk<'_>) {
     desk.flow.dwelt(stay.zone, stay.length());
     let until = d.moment(stay.until);
     let fact = VisitFact::DwellEnded(dwell(d, &stay, until, desk));
-    desk.publish(d, until, sure(&stay), fact);
+    desk.publish(d, until, sure(d, &stay, desk), fact);
+}
+
+/// Whether a stay is long enough, and likely enough one, to be a dwell.
+fn is_dwell(d: &Device, stay: &Stay, desk: &Desk<'_>) -> bool {
+    stay.length() >= desk.config.dwell_threshold && sure(d, stay, desk) >= LIKELY
+}
+
+fn sure(d: &Device, stay: &Stay, desk: &Desk<'_>) -> f32 {
+    let length = stay.length().as_secs_f32() / desk.config.dwell_threshold.as_secs_f32().max(1.0);
+    confidence::dwell(length, stay.stayed, d.gaps.mean())
 }
 
 fn publish_dwell_start(d: &mut Device, stay: &Stay, desk: &mut Desk<'_>) {
     let passed = d.moment(stay.since) + desk.config.dwell_threshold;
     let fact = VisitFact::DwellStarted(dwell(d, stay, passed, desk));
-    desk.publish(d, passed, sure(stay), fact);
-}
-
-fn sure(stay: &Stay) -> f32 {
-    f32::from(stay.sure) / 255.0
+    desk.publish(d, passed, confidence::dwell_start(sure(d, stay, desk)), fact);
 }
 
 fn dwell(d: &Device, stay: &Stay, until: Timestamp, desk: &Desk<'_>) -> Dwell {
@@ -359,7 +388,7 @@ fn patience(d: &Device, desk: &Desk<'_>) -> Span {
 /// kept its address for longer than phones do.
 fn left_unannounced(d: &Device, desk: &Desk<'_>) -> bool {
     let outside = 1.0 - desk.locator.inside(&d.track);
-    let presence = d.last_heard.since(d.first_heard);
+    let presence = d.last_heard().since(d.first_heard);
     let kept_address = d.identity == Identity::Stable || presence >= ADDRESS_LIFE;
     d.track.best().is_some() && presence >= desk.config.dwell_threshold && (outside > AT_DOOR || kept_address)
 }
@@ -367,10 +396,10 @@ fn left_unannounced(d: &Device, desk: &Desk<'_>) -> bool {
 fn leave(d: &mut Device, desk: &mut Desk<'_>) {
     let at_door = 1.0 - desk.locator.inside(&d.track) > AT_DOOR;
     let reason = if at_door { ExitReason::LeftByEntrance } else { ExitReason::Absence };
-    let still_here = d.gaps.still_here(desk.now.since(d.last_heard));
+    let still_here = d.gaps.still_here(desk.now.since(d.last_heard()));
     publish_exit(d, reason, None, 1.0 - still_here, desk);
     d.phase = Phase::Gone;
-    d.due = (d.last_heard + d.gaps.quantile(FINAL)).max(desk.now + RESUMABLE);
+    d.decide_at((d.last_heard() + d.gaps.quantile(FINAL)).max(desk.now + RESUMABLE));
 }
 
 fn publish_exit(
@@ -380,7 +409,8 @@ fn publish_exit(
     confidence: f32,
     desk: &mut Desk<'_>,
 ) {
-    finish_stays(d, desk);
+    let gone = !matches!(reason, ExitReason::NotAVisitor | ExitReason::Evicted);
+    finish_stays(d, gone, desk);
     // On a new map nobody knows where it was last heard; still the visit is over, and people leave by doors.
     let known = d.track.best().map(|(z, _)| z).or(d.door());
     let (zone, confidence) = match known {
@@ -393,13 +423,13 @@ fn publish_exit(
     let fact = VisitFact::Exited(Exited {
         zone: desk.zone_id(zone),
         reason,
-        duration_s: d.last_heard.since(d.came_in()).as_secs_f64(),
+        duration_s: d.last_heard().since(d.came_in()).as_secs_f64(),
         floors: desk.floor_ids(d.floors),
         stays: u32::from(d.stays.dwells),
         purchases: u32::from(d.purchases),
         retracts: retracts.map(|id| id.to_string()),
     });
-    desk.publish(d, d.last_heard, confidence, fact);
+    desk.publish(d, d.last_heard(), confidence, fact);
     d.exit_seq = d.seq;
 }
 
@@ -417,14 +447,14 @@ fn pass_by(d: &mut Device, desk: &mut Desk<'_>) {
     let Some(zone) = d.door() else { return };
     desk.flow.passed_by();
     let fact = VisitFact::PassedBy(PassedBy { zone: desk.zone_id(zone), started_at: d.first_heard });
-    let confidence = 1.0 - d.gaps.still_here(desk.now.since(d.last_heard));
+    let confidence = 1.0 - d.gaps.still_here(desk.now.since(d.last_heard()));
     desk.publish(d, d.first_heard, confidence, fact);
 }
 
 fn is_staff(d: &Device, at: Timestamp, desk: &Desk<'_>) -> bool {
     let all_day = at.since(d.first_heard) >= desk.config.staff_presence;
     let backstage =
-        d.emissions >= STAFF_EMISSIONS && f32::from(d.in_staff_zones) > STAFF_SHARE * d.emissions as f32;
+        d.emissions >= STAFF_EMISSIONS && f32::from(d.in_staff_zones) > STAFF_SHARE * f32::from(d.emissions);
     all_day || backstage
 }
 

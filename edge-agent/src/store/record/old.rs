@@ -9,7 +9,7 @@ use visit_core::event::{
 };
 use visit_core::observation::{MemberToken, Pseudonym, ReceiptKind};
 use visit_core::site::{FloorIx, ZoneIx};
-use visit_core::time::Timestamp;
+use visit_core::time::{Span, Timestamp};
 use visit_core::visit::{Device, Gaps, Phase};
 
 /// [`super::Kind::OldReceipt`]
@@ -89,15 +89,15 @@ impl From<Visit> for VisitRecord {
     fn from(old: Visit) -> Self {
         let was = old.device;
         let mut device = Device::new(was.name, was.identity, was.first_heard);
-        device.last_heard = was.last_heard;
-        device.due = was.due;
+        device.heard_at(was.last_heard);
+        device.decide_at(was.due);
         device.gaps = was.gaps;
-        device.outside_ms = was.outside_ms;
-        device.floors = was.floors;
+        device.came_in_at(was.first_heard + Span::from_millis(was.outside_ms.into()));
+        device.floors = was.floors as u32; // the lowest 32
         device.exit_seq = was.exit_seq;
         device.arrived_seq = u8::try_from(was.arrived_seq).unwrap_or(u8::MAX);
         device.seq = was.seq;
-        device.emissions = was.emissions;
+        device.emissions = u16::try_from(was.emissions).unwrap_or(u16::MAX);
         device.in_staff_zones = u16::try_from(was.in_staff_zones).unwrap_or(u16::MAX);
         device.stays.dwells = was.dwells;
         device.purchases = was.purchases;

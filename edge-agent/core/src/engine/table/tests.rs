@@ -15,7 +15,7 @@ fn a_flood_of_addresses_leaves_no_timers_behind() {
         }
         let now = at(i64::from(i));
         let key = table.insert(Device::new(Pseudonym(u128::from(i)), Identity::Session, now));
-        table.get_mut(key).unwrap().due = now + crate::time::Span::from_secs(900);
+        table.get_mut(key).unwrap().decide_at(now + crate::time::Span::from_secs(900));
         table.reschedule(key);
     }
     assert_eq!(table.len(), 8);
@@ -28,17 +28,17 @@ fn each_device_is_due_once_and_in_order() {
     let mut table = Table::new(100);
     for i in 0..100u32 {
         let mut d = Device::new(Pseudonym(u128::from(i)), Identity::Session, at(0));
-        d.due = at(i64::from(i * 37 % 100));
+        d.decide_at(at(i64::from(i * 37 % 100)));
         table.insert(d);
     }
     // A due that moves away is found when its time has come; one that comes nearer is found at once.
     let key = table.find(Pseudonym(0)).unwrap();
-    table.get_mut(key).unwrap().due = at(1000);
+    table.get_mut(key).unwrap().decide_at(at(1000));
     table.reschedule(key);
     let mut due = Vec::new();
     while let Some(now) = table.next_deadline() {
         while let Some(key) = table.due(now) {
-            due.push(table.remove(key).unwrap().due);
+            due.push(table.remove(key).unwrap().due());
         }
     }
     assert_eq!(due.len(), 100);
