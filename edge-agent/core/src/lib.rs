@@ -12,6 +12,7 @@ pub mod engine;
 pub mod event;
 pub mod flow;
 pub mod identity;
+mod math;
 pub mod observation;
 pub mod position;
 pub mod purchase;

@@ -23,6 +23,7 @@ pub use radio::{Heard, RadioModel, Trims};
 pub use surveyed::SurveyModel;
 pub use track::{Moments, Moved, Track};
 
+use crate::math::exp;
 use crate::site::{FloorIx, SensorIx, Site, ZoneIx};
 use motion::Spread;
 
@@ -111,10 +112,9 @@ impl Locator {
         let offset = track.offset();
         self.radio.log_likelihood(heard, trims, offset, &mut self.log_likelihood);
         let (stay, walk) = self.radio.temper();
-        for (z, l) in self.log_likelihood.iter().enumerate() {
-            self.stay[z] = libm::expf(l * stay);
-            self.walk[z] = libm::expf(l * walk);
-        }
+        // No branches: several at once.
+        let evidence = self.stay.iter_mut().zip(&mut self.walk).zip(&self.log_likelihood);
+        evidence.for_each(|((s, w), l)| (*s, *w) = (exp(l * stay), exp(l * walk)));
         let evidence = track::Evidence { stay: &self.stay, walk: &self.walk };
         let (motion, spread) = (&self.motion, &mut self.spread);
         let first = if was_here { &self.anywhere } else { &self.first };
