@@ -1,6 +1,10 @@
 //! Feeds against real sockets and files, with a pipeline that keeps nothing, keeps late, or keeps at once.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "../../tests/src/ports.rs"]
+#[allow(unreachable_pub)]
+mod ports;
+
 use edge_agent::config::{FolderSettings, HttpSettings, PrinterSettings};
 use edge_agent::feeds::folder::{self, Folder};
 use edge_agent::feeds::http::{self, Push};
@@ -26,7 +30,7 @@ fn defaults() -> push::Settings {
 }
 
 fn free() -> std::net::SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    (std::net::Ipv4Addr::LOCALHOST, ports::free_port().unwrap()).into()
 }
 
 /// Answers that everything is durable.
@@ -79,6 +83,40 @@ fn post(token: &str, body: &str) -> Vec<u8> {
         body.len()
     )
     .into_bytes()
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_told_and_listened_on_as_soon_as_it_is_free() {
+    let dir = tempfile::tempdir().unwrap();
+    let (for_http, for_printer) = (free(), free());
+    let taken = [for_http, for_printer].map(|at| std::net::TcpListener::bind(at).unwrap());
+    let (board, cancel) = (Board::default(), CancellationToken::new());
+    tokio::spawn(listen(vec![tap(for_printer, None)], Queue::default(), board.clone(), cancel.clone()));
+    let (intake, _deliveries) = Intake::new();
+    let settings = HttpSettings {
+        listen: for_http,
+        token_file: dir.path().join("tokens"),
+        tls: None,
+        till: None,
+        currency: None,
+    };
+    let report = board.reporter("http", "http");
+    let feed = Push { settings, defaults: defaults(), till: None, intake, report };
+    tokio::spawn(http::listen(feed, cancel.clone()));
+    for (name, at) in [("http", for_http), ("printer t", for_printer)] {
+        let told = || {
+            let state = board.states().get(name).cloned().unwrap_or_default();
+            let wanted = [format!("cannot listen on {at}"), "in use by another program".into()];
+            !state.up && state.problem.is_some_and(|p| wanted.iter().all(|w| p.contains(w)))
+        };
+        until("what is wrong is in the health", told).await;
+    }
+    drop(taken);
+    for (name, at) in [("http", for_http), ("printer t", for_printer)] {
+        until("it listens", || board.states()[name].up && board.states()[name].problem.is_none()).await;
+        connect(at).await;
+    }
+    cancel.cancel();
 }
 
 #[tokio::test]

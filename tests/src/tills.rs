@@ -1,7 +1,6 @@
 //! A mall full of tills: its site map, an agent that listens to them, and what tills send.
 
 use crate::agent::{self, Agent};
-use crate::broker::free_port;
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::fs;
@@ -66,11 +65,6 @@ impl Tills {
         command.arg(self.path("agent.toml"));
         Agent::start(&mut command)
     }
-}
-
-/// A free port of the loopback interface.
-pub fn port() -> Result<u16> {
-    free_port()
 }
 
 /// A receipt as our JSON, sold long enough ago that it is decided at once.

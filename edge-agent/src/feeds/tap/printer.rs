@@ -10,12 +10,13 @@
 
 use super::parser::{Copies, Feed};
 use crate::config::PrinterSettings;
+use crate::feeds::port::{self, Told};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -26,8 +27,6 @@ const CONNECTIONS: usize = 64;
 const CHUNK: usize = 16 << 10;
 /// A printer that is on answers sooner.
 const CONNECT: Duration = Duration::from_secs(3);
-/// Between attempts to bind, and after an error of `accept`.
-const AGAIN: Duration = Duration::from_secs(2);
 /// A status request that comes alone is shorter.
 const STATUS_PACKET: usize = 64;
 
@@ -35,42 +34,33 @@ const STATUS_PACKET: usize = 64;
 pub(super) async fn listen(settings: PrinterSettings, feed: Feed, cancel: CancellationToken) {
     let settings = Arc::new(settings);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let listener = match TcpListener::bind(settings.listen).await {
-            Ok(listener) => listener,
-            Err(e) => {
-                feed.report.down(format!("cannot listen on {}: {e}", settings.listen));
-                tokio::select! {
-                    () = tokio::time::sleep(AGAIN) => continue,
-                    () = cancel.cancelled() => return,
-                }
-            }
-        };
-        feed.report.up();
-        info!(feed = %feed.report.name(), listen = %settings.listen, "listening for tills");
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = cancel.cancelled() => return,
-            };
-            let Ok((till, _)) = accepted else {
-                // Out of descriptors, usually.
-                tokio::time::sleep(AGAIN).await;
-                continue;
-            };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                feed.report.change(|state| state.refused += 1);
-                continue;
-            };
-            let (settings, feed, cancel) = (Arc::clone(&settings), feed.clone(), cancel.clone());
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = connection(till, &settings, &feed) => {}
-                    () = cancel.cancelled() => {}
-                }
-                drop(place);
-            });
+    let mut told = Told::new(&feed.report);
+    let listener = loop {
+        match port::bind(settings.listen).await {
+            Ok(listener) => break listener,
+            Err(why) if told.again(&why, &cancel).await => {}
+            Err(_) => return,
         }
+    };
+    feed.report.up();
+    info!(feed = %feed.report.name(), listen = %settings.listen, "listening for tills");
+    loop {
+        let till = tokio::select! {
+            till = port::accept(&listener, &feed.report) => till,
+            () = cancel.cancelled() => return,
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            feed.report.change(|state| state.refused += 1);
+            continue;
+        };
+        let (settings, feed, cancel) = (Arc::clone(&settings), feed.clone(), cancel.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = connection(till, &settings, &feed) => {}
+                () = cancel.cancelled() => {}
+            }
+            drop(place);
+        });
     }
 }
 
