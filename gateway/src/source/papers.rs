@@ -9,6 +9,7 @@ use crate::pos::receipt::Receipt;
 use crate::pos::table::{Mapping, Table, TableError};
 use crate::pos::template::{Reading, Template};
 use jiff::tz::TimeZone;
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +20,14 @@ const CHUNK: usize = 16 << 10;
 
 /// Receipts of one recording.
 pub(super) enum Papers {
-    Printed { bytes: Bytes, receipts: Box<Receipts>, template: Arc<Template>, number: u64, ended: bool },
+    Printed {
+        bytes: Bytes,
+        receipts: Box<Receipts>,
+        template: Arc<Template>,
+        read: VecDeque<Reading>,
+        number: u64,
+        ended: bool,
+    },
     Table(Box<Table<Bytes>>),
 }
 
@@ -43,7 +51,7 @@ impl Papers {
         };
         let template = Arc::new(template.as_ref().clone().with_defaults(zone, spec.currency));
         let receipts = Box::new(Receipts::new(template.printer.clone(), template.limits));
-        Ok(Self::Printed { bytes, receipts, template, number: 0, ended: false })
+        Ok(Self::Printed { bytes, receipts, template, read: VecDeque::new(), number: 0, ended: false })
     }
 
     pub(super) fn next(
@@ -82,17 +90,21 @@ impl Papers {
                     }
                 }
             },
-            Self::Printed { bytes, receipts, template, number, ended } => loop {
-                while let Some(printed) = receipts.next() {
+            Self::Printed { bytes, receipts, template, read, number, ended } => loop {
+                while let Some(reading) = read.pop_front() {
                     *number += 1;
                     tally.counts.transactions += 1;
-                    match template.read(&printed) {
+                    match reading {
                         Reading::Receipt(receipt) => {
                             return Ok(Some((Place::Transaction(*number), *receipt)));
                         }
                         // A Z-report has no time of its own to be played at.
                         Reading::Skipped(_) | Reading::Totals(_) => tally.counts.no_receipts += 1,
                     }
+                }
+                if let Some(printed) = receipts.next() {
+                    read.extend(template.read(&printed));
+                    continue;
                 }
                 if *ended {
                     return Ok(None);
