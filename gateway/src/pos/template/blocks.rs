@@ -47,17 +47,17 @@ fn amount(mark: Mark) -> String {
 }
 
 /// What stands between a name and its value: a unit in brackets, colons, dots, blanks.
-const SEP: &str = r"\s*(?:[(\[][^)\]\d]{1,10}[)\]]\s*)?[:.=…·]*\s*";
+const SEP: &str = r"\s*(?:[(\[][^)\]]{1,10}[)\]]\s*)?[:.=…·]*\s*";
 /// What stands around a title. Not `\W`, which is everything but ASCII letters and digits, all of Chinese included.
 const FRAME: &str = r"[\s*=#~_.:|/<>()\[\]{}\-\u2014\u2500-\u257f\u25a0-\u25ff\u2605\u2606\u3008-\u3011]*";
 /// A number of a receipt, a till, a member: letters and digits, with single signs between.
 const ID: &str = r"([A-Za-z0-9*]+(?:[_\-/.#][A-Za-z0-9*]+)*)";
-/// Three numbers with signs between, a month by its name, or eight digits.
+/// Three numbers with signs between, a month by its name, or eight digits that are not part of more.
 const DATE: &str = concat!(
     r"(?:民國|民国|令和|平成)?\d{1,4}\s?[-/.年년]\s?\d{1,2}\s?[-/.月월]\s?\d{1,4}\s?[日일]?",
     r"|\d{1,2}(?:st|nd|rd|th|\.)?[\s-]?(?:of|de)?[\s-]?[a-zÀ-ÿ]{3,9}\.?,?[\s-]?(?:de)?[\s-]?\d{2,4}",
     r"|[a-zÀ-ÿ]{3,9}\.?\s\d{1,2}(?:st|nd|rd|th)?,?\s\d{4}",
-    r"|(?:19|20)\d{2}[01]\d[0-3]\d",
+    r"|\b20\d{2}[01]\d[0-3]\d\b",
 );
 /// Between a date and its time: the day of the week, `at`, `um`, `à`.
 const BETWEEN: &str =
@@ -66,7 +66,7 @@ const BETWEEN: &str =
 const TIME: &str = concat!(
     r"(?:上午|下午|早上|晚上|中午|午前|午後|오전|오후)?\s?\d{1,2}\s?[:时時點点시h]\s?\d{2}",
     r"(?:\s?[:分분]\s?\d{2})?\s?[分秒초분]?(?:\s?[ap]\.?m\b\.?)?",
-    r"|[012]\d[0-5]\d[0-5]\d",
+    r"|\b[012]\d[0-5]\d[0-5]\d\b",
 );
 
 #[cfg(test)]
@@ -133,6 +133,8 @@ mod tests {
         }
         assert_eq!(found(&both, "电话 0571-8888 8888"), None);
         assert_eq!(found(&both, "11.00 12.00 13.00"), None);
+        assert_eq!(found(&both, "订单号:20251121184207331"), None, "a number that begins like a date");
+        assert_eq!(found(&both, "订单号:20251121184207"), None);
     }
 
     #[test]

@@ -73,6 +73,8 @@ impl Template {
 
     /// An amount in minor units; a doubt where it is none.
     fn amount(&self, text: &str, field: Field, r: &mut Receipt) -> Option<i64> {
+        // ￥5,500- is no debt: where there are no decimals, a dash stands for their end.
+        let text = if self.mark() == Mark::Whole { text.trim_end_matches('-') } else { text };
         match Decimal::parse_marked(text, self.mark()) {
             Ok(amount) => r.minor(field.name(), amount),
             Err(e) => {
