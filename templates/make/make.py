@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the samples that ship with the templates, and the truth of each.
 
-    templates/make/make.py           writes templates/samples/*.bin and truths.json
+    templates/make/make.py           writes templates/samples/*.bin, *.txt and truths.json
     templates/make/make.py --check   says which files differ from what it would write, and ends with 1 if one does
 
 Needs Python 3.9 or later and nothing else. Every receipt is invented: no real shop, person, card or phone.
@@ -11,7 +11,7 @@ import json
 import pathlib
 import sys
 
-import en, eu, hant, ja, ko, odd, pt, zh, zh_more
+import en, eu, hant, ja, ko, layouts, layouts_zh, layouts_zh2, odd, pt, zh, zh_more
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "samples"
 
@@ -22,6 +22,11 @@ def files():
         for name, template, paper, papers in module.samples():
             truths.append({"file": name + ".bin", "template": template + ".toml", "papers": papers})
             yield name + ".bin", bytes(paper.bytes)
+    for module in (layouts_zh, layouts_zh2, layouts):
+        for n, (template, text, truth) in enumerate(module.CASES, 1):
+            name = f"{module.__name__.replace('_', '-')}-{n:02}.txt"
+            truths.append({"file": name, "template": template + ".toml", "papers": [truth]})
+            yield name, text.lstrip("\n").encode()
     text = json.dumps(truths, ensure_ascii=False, indent=1)
     yield "truths.json", (text + "\n").encode()
 

@@ -66,18 +66,31 @@ fn parts(text: &str, order: DateOrder) -> Option<(civil::Date, Option<civil::Tim
         Piece::Word(word) => month(word),
         _ => None,
     });
-    let (year, month, day) = match (numbers[..].split_first_chunk(), month) {
-        (Some(([a, b, c], _)), _) => ordered([*a, *b, *c], order),
+    let date = match (numbers[..].split_first_chunk(), month) {
+        (Some((three, _)), _) => {
+            let of = |order| civil_date(ordered(*three, order), &pieces);
+            // Where the order of the template makes no date of them, another may; if only one does, it is that.
+            of(order).or_else(|| {
+                let mut others = [DateOrder::YearMonthDay, DateOrder::DayMonthYear, DateOrder::MonthDayYear]
+                    .into_iter()
+                    .filter_map(of);
+                let other = others.next();
+                other.filter(|date| others.all(|another| another == *date))
+            })
+        }
         (None, Some(month)) => match numbers[..] {
-            [a, b] if a > 31 => (a, month, b),
-            [a, b] => (b, month, a),
-            _ => return None,
+            [a, b] if a > 31 => civil_date((a, month, b), &pieces),
+            [a, b] => civil_date((b, month, a), &pieces),
+            _ => None,
         },
-        (None, None) => return None,
+        (None, None) => None,
     };
-    let year = i16::try_from(full_year(year, &pieces)).ok().filter(|y| (1970..=9998).contains(y))?;
-    let date = civil::Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
-    Some((date, time))
+    Some((date?, time))
+}
+
+fn civil_date((year, month, day): (i64, i64, i64), pieces: &[Piece]) -> Option<civil::Date> {
+    let year = i16::try_from(full_year(year, pieces)).ok().filter(|y| (1970..=9998).contains(y))?;
+    civil::Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
 fn pieces(text: &str) -> Vec<Piece> {
@@ -291,6 +304,7 @@ mod tests {
             ("03/25/2016 10:13:05 AM", M),
             ("2016-03-25 10:13:05", D),
             ("03/25/2016 10:13:05", D),
+            ("03/25/16 10:13:05", Y),
             ("25 Mar 2016 10:13:05", D),
             ("Fri 25-MAR-2016, 10:13:05", D),
             ("Friday 25th of March 2016 10:13:05 AM", D),

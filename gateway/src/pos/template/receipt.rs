@@ -26,7 +26,8 @@ impl Template {
         r.number = value(Field::Number).and_then(|t| r.text(t));
         r.store = value(Field::Store).and_then(|t| r.text(t));
         r.till = value(Field::Till).and_then(|t| r.text(t));
-        r.member = value(Field::Member).and_then(Member::new);
+        // 138****0500 is many people's.
+        r.member = value(Field::Member).filter(|text| !text.contains('*')).and_then(Member::new);
         let mut amount = |field: Field| {
             let found = fields.iter().find(|(f, _)| *f == field)?.1.as_ref().ok()?;
             let texts = [&found.value].into_iter().chain(&found.more);
@@ -34,14 +35,14 @@ impl Template {
         };
         let (total, tax) = (amount(Field::Total), amount(Field::Tax));
         let (tendered, change) = (amount(Field::Tendered), amount(Field::Change).map(i64::saturating_abs));
+        let found = |field: Field| fields.iter().find(|(f, _)| *f == field)?.1.as_ref().ok();
+        let place = |field: Field| found(field).map(|found| (found.line, found.value.as_str()));
         // 实付 is what was paid or what was handed over; where it is all there is, the change says which.
-        let place = |field: Field| {
-            let found = fields.iter().find(|(f, _)| *f == field)?.1.as_ref().ok()?;
-            Some((found.line, found.value.as_str()))
-        };
         let total = total.filter(|_| place(Field::Total) != place(Field::Tendered));
-        let off = self.discounts(lines);
-        (r.total, r.tax, r.tendered, r.change) = (paid(total, &off, tendered, change), tax, tendered, change);
+        // Of several ways of payment some may not be known.
+        let all_of_it = !found(Field::Tendered).is_some_and(|found| found.summed);
+        r.total = paid(total, &self.discounts(lines), tendered, change, all_of_it);
+        (r.tax, r.tendered, r.change) = (tax, tendered, change);
         r.end = self.time(value(Field::Datetime), value(Field::Date), value(Field::Time), &mut r);
         if let Some(text) = value(Field::BusinessDate) {
             r.business_date = date::day(text, self.order);
@@ -130,17 +131,23 @@ impl Template {
 
 /// What the customer paid. Where that is not what the total says, because something was taken off it after, the
 /// discounts tell, one of them or all; where no total is printed, what was handed over, less the change, is it.
-fn paid(total: Option<i64>, off: &[i64], tendered: Option<i64>, change: Option<i64>) -> Option<i64> {
+fn paid(
+    total: Option<i64>,
+    off: &[i64],
+    tendered: Option<i64>,
+    change: Option<i64>,
+    all_of_it: bool,
+) -> Option<i64> {
     let kept = tendered.map(|t| t.saturating_sub(change.unwrap_or(0)));
-    match (total, kept) {
-        (Some(total), Some(kept)) if kept < total => {
-            let all = off.iter().fold(0i64, |sum, off| sum.saturating_add(*off));
-            let explains = |off: &i64| total.saturating_sub(*off) == kept;
-            Some(if off.iter().any(explains) || explains(&all) { kept } else { total })
-        }
-        (None, kept) => kept,
-        (total, _) => total,
+    let Some(total) = total else { return kept.filter(|_| all_of_it) };
+    let all = off.iter().fold(0i64, |sum, off| sum.saturating_add(*off));
+    let explained = |paid: &i64| off.iter().chain([&all]).any(|off| total.saturating_sub(*off) == *paid);
+    // 实收 is told with and without the change in it.
+    let told = [kept, tendered].into_iter().flatten();
+    if told.clone().any(|paid| paid == total) {
+        return Some(total);
     }
+    Some(told.into_iter().find(explained).unwrap_or(total))
 }
 
 /// What a receipt without a number is told by: its text, but for what a reprint has its own of (times, and the line

@@ -86,7 +86,9 @@ pub struct Found {
     pub line: usize,
     /// Which rule found it, from 1.
     pub rule: usize,
-    /// Values of other lines that are to be added (`pick = "sum"`).
+    /// It is one of several that make the value together (`pick = "sum"`).
+    pub summed: bool,
+    /// The others, from other lines.
     pub more: Vec<String>,
 }
 
@@ -238,7 +240,8 @@ impl Rules {
         for (i, rule) in self.rules.iter().enumerate() {
             let at = |line: usize| {
                 let (value, at) = rule.value(lines, line)?;
-                Some(Found { value, line: at + 1, rule: i + 1, more: Vec::new() })
+                let summed = rule.pick == Pick::Sum;
+                Some(Found { value, line: at + 1, rule: i + 1, summed, more: Vec::new() })
             };
             let found = match rule.pick {
                 Pick::First => all.clone().find_map(at),

@@ -90,7 +90,10 @@ fn what_was_paid_is_the_total_less_what_was_taken_off_it_if_the_payment_says_so(
         (r.total, r.flags.unbalanced)
     };
     assert_eq!(paid(&["应收:100.00", "优惠:10.00", "实收:90.00"]), (Some(9_000), false));
-    assert_eq!(paid(&["应收:100.00", "优惠:-10.00", "实收:100.00", "找零:10.00"]), (Some(9_000), false));
+    assert_eq!(paid(&["应收:100.00", "优惠:-10.00", "实收:110.00", "找零:20.00"]), (Some(9_000), false));
+    // 实收 is told without the change that was handed back: what fits the total as it stands is not doubted.
+    assert_eq!(paid(&["应收:161.92", "抹零 优惠:0.92", "实收:161.00", "找零:39.00"]), (Some(16_100), false));
+    assert_eq!(paid(&["应收:90.00", "优惠:10.00", "实收:90.00", "找零:10.00"]), (Some(9_000), false));
     assert_eq!(paid(&["应收:90.00", "优惠:10.00", "实收:100.00", "找零:10.00"]), (Some(9_000), false));
     assert_eq!(paid(&["应收:100.00", "优惠:5.00", "实收:90.00"]), (Some(10_000), true));
     assert_eq!(paid(&["实收:100.00", "找零:10.00"]), (Some(9_000), false), "no total is printed");
