@@ -8,20 +8,26 @@
 //! ```
 //!
 //! What differs in version 6, as far as receipts go: the store is a `BusinessUnit/UnitID`; amounts carry their
-//! currency as an attribute (`Currency`), where 2.x has one `CurrencyCode` for the transaction; the printed
-//! number may stand in `ReceiptNumber` beside the `SequenceNumber`. All of both is understood wherever it
-//! stands, so that documents which mix them are read, too. Vendors' own elements are passed over, but for the
-//! loyalty number of NCR's.
+//! currency as an attribute (`Currency`, `CurrencyCode`), where 2.x has one `CurrencyCode` for the transaction; the
+//! printed number may stand in `ReceiptNumber` beside the `SequenceNumber`, and a `TransactionID` beside both; the time
+//! may be a `ReceiptDateTime` or a `POSLogDateTime`; an order that was paid is a `CustomerOrderTransaction`. All of both
+//! is understood wherever it stands, so that documents which mix them are read, too, and so is the `DigitalReceipt` of
+//! the same family. Vendors' own elements are passed over, but for the loyalty number of NCR's.
 //!
-//! Elements are matched by namespace and local name ([`NAMESPACE`]; a document without any namespace counts as
-//! in it). Invariants: one transaction is in memory at a time; an element, a comment or a text longer than
-//! [`MAX_EVENT`] bytes and a nesting deeper than [`MAX_DEPTH`] (or open tags
-//! of more bytes than that together) end the document with an error, as do a document
-//! type declaration and entities other than the five of XML; card numbers of tenders are never read.
+//! A void takes back what it links to; a transaction whose status is `Voided` or `PostVoided` and that links to nothing,
+//! what was logged under its own number. What was broken off (`CancelFlag`, `Canceled`), suspended or made in training
+//! was not sold.
+//!
+//! Elements are matched by namespace and local name: that of ARTS ([`NAMESPACE`]) in any of its spellings, which name
+//! nrf-arts.org, omg.org or IXRetail; a document without any namespace counts as in it. Invariants: one transaction is
+//! in memory at a time; an element, a comment or a text longer than [`MAX_EVENT`] bytes and a nesting deeper than
+//! [`MAX_DEPTH`] (or open tags of more bytes than that together) end the document with an error, as do a document type
+//! declaration and entities other than the five of XML; card numbers of tenders are never read.
 
 mod builder;
 mod limit;
 mod names;
+mod payment;
 
 use self::builder::Builder;
 use self::limit::Limited;
@@ -35,7 +41,7 @@ use quick_xml::name::ResolveResult;
 use std::io::{self, BufRead};
 use visit_core::observation::Currency;
 
-/// The namespace of ARTS; documents in the wild leave out the slash at its end.
+/// The namespace of ARTS, as it is usually written.
 pub const NAMESPACE: &str = "http://www.nrf-arts.org/IXRetail/namespace/";
 /// The longest tag, comment or text, bytes.
 pub const MAX_EVENT: usize = 1 << 20;
@@ -81,7 +87,9 @@ pub enum PosLogError {
         what: String,
     },
     /// Another kind of document.
-    #[error("no POSLog: the outermost element is not POSLog in the namespace {NAMESPACE}")]
+    #[error(
+        "no POSLog: the outermost element is not POSLog in the namespace {NAMESPACE}, another of nrf-arts.org or omg.org, or none"
+    )]
     NotPosLog,
     /// A document type declaration.
     #[error("a document type declaration, which is refused: POSLog needs none, and entities can do harm")]
@@ -282,9 +290,11 @@ fn name(namespace: &ResolveResult<'_>, tag: &BytesStart<'_>, bare: bool) -> Name
 /// The vendor's namespace begins with this, whatever its version.
 const NCR: &str = "http://www.ncr.com/rsd/acs/tlog/markup/poslog/";
 
+/// `http://www.nrf-arts.org/IXRetail/namespace/`, `…/IXRetail/v6.0.0/poslog`, and what they became at OMG.
 fn is_arts(namespace: &[u8]) -> bool {
-    let wanted = NAMESPACE.trim_end_matches('/').as_bytes();
-    namespace.strip_suffix(b"/").unwrap_or(namespace) == wanted
+    let lower = namespace.to_ascii_lowercase();
+    let has = |part: &[u8]| lower.windows(part.len()).any(|w| w == part);
+    has(b"nrf-arts.org") || has(b"omg.org") || has(b"ixretail")
 }
 
 /// No field is longer than this; the rest of a text is passed over.

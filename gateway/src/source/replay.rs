@@ -12,6 +12,7 @@ use crate::counts::{Counts, Place, Problems};
 use crate::log::{Defaults, Line, LineError, Lines, Parser};
 use crate::names::Names;
 use crate::observation::Observation;
+use crate::pos::aliases::Aliases;
 use crate::pos::poslog::{PosLog, PosLogError, Settings};
 use crate::pos::receipt::{NotObserved, Receipt};
 use crate::pos::table::TableError;
@@ -146,6 +147,7 @@ pub struct Replay {
 struct Tally {
     counts: Counts,
     problems: Problems,
+    aliases: Aliases,
 }
 
 impl Replay {
@@ -423,7 +425,7 @@ fn observed(
         tally.problems.report(path, place, || doubt.to_string());
     }
     let captured = captured.filter(|_| receipt.end.or(receipt.begin).is_none());
-    match receipt.observe(names, till, captured) {
+    match receipt.observe(names, till, captured, &mut tally.aliases) {
         Ok(observation) => return Some(Observation::Receipt(observation)),
         Err(NotObserved::Training | NotObserved::Suspended | NotObserved::Cancelled) => {
             tally.counts.no_receipts += 1;

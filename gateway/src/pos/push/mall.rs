@@ -105,6 +105,7 @@ fn link(head: &Fields<'_>, problems: &mut Problems) -> Option<Link> {
         till: head.text(&["orgtillid"], problems),
         business_date,
         number: Some(number),
+        ..Link::default()
     })
 }
 
