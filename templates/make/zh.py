@@ -75,7 +75,7 @@ def samples():
     p = gbk().init().raw(b"\x1cC\x00").centre("素 织 女 装  南馆店").line("销售单号:SZ0008812").line("交易时间:2025/11/21 15:08")
     p.tabs(16, 32).line("品名\t数量\t金额").line("羊毛大衣\t1\t2,680.00").line("围巾\t1\t320.00")
     p.t("应收金额").at(288).line("３，０００．００").t("付款金额").at(288).line("3,000.00")
-    p.line("支付方式:银行卡 6225880212345674").feed()
+    p.line("支付方式:银行卡 6225880212345673").feed()
     yield "zh-fashion", "zh-generic", p, [sale("SZ0008812", "3000.00", "2025-11-21 15:08:00", tendered="3000.00")]
 
     # A table of sums; the names stand above their values.
