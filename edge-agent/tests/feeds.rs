@@ -284,21 +284,38 @@ async fn while_the_printer_is_off_the_till_is_told_as_it_would_be_without_us() {
 
 #[tokio::test]
 async fn in_place_of_a_printer_status_requests_are_answered_and_pictures_are_not_taken_for_them() {
-    let (at, queue, cancel) = (free(), Queue::default(), CancellationToken::new());
-    tokio::spawn(listen(vec![tap(at, None)], queue.clone(), Board::default(), cancel.clone()));
+    let (at, queue, cancel, board) = (free(), Queue::default(), CancellationToken::new(), Board::default());
+    tokio::spawn(listen(vec![tap(at, None)], queue.clone(), board.clone(), cancel.clone()));
     let mut till = connect(at).await;
     till.write_all(b"\x10\x04\x01").await.unwrap();
     let mut answer = [0];
     till.read_exact(&mut answer).await.unwrap();
     assert_eq!(answer, [0x16]);
+    // At the end of a receipt, in one packet with it; and what older tills ask.
+    till.write_all(&[&[b'x'; 200][..], b"\n\x10\x04\x01\x10\x04\x04\x1dr\x01\x1bv"].concat()).await.unwrap();
+    let mut answers = [9; 4];
+    till.read_exact(&mut answers).await.unwrap();
+    assert_eq!(answers, [0x16, 0x12, 0, 0]);
     let mut picture = b"\x1b@\x1dv0\x00\x0a\x00\x0a\x00".to_vec();
     picture.extend([0x10, 0x04, 0x01].iter().cycle().take(100));
-    till.write_all(&picture).await.unwrap();
+    let (first, second) = picture.split_at(50);
+    till.write_all(first).await.unwrap();
+    // A request in the middle of a picture, by itself, is one.
+    tokio::time::timeout(Duration::from_secs(10), async {
+        // By itself: the bytes before it have been read.
+        until("they have been read", || board.states()["printer t"].bytes == 3 + 212 + 50).await;
+        till.write_all(b"\x10\x04\x01").await.unwrap();
+        till.read_exact(&mut answer).await.unwrap();
+    })
+    .await
+    .unwrap();
+    assert_eq!(answer, [0x16]);
+    till.write_all(second).await.unwrap();
     till.shutdown().await.unwrap();
     let mut more = Vec::new();
     till.read_to_end(&mut more).await.unwrap();
     assert_eq!(more, b"");
-    until("the picture is a paper", || queue.len() == 1).await;
+    until("text and picture are papers", || queue.len() == 2).await;
     cancel.cancel();
 }
 

@@ -51,8 +51,21 @@ pub enum Op {
     Cut,
     /// The cash drawer is opened.
     Drawer,
+    /// The till asks how the printer is, and waits for the answer.
+    Asks(Asks),
     /// Understood, and nothing of it shows in the text (bold, line spacing, status requests, …).
     Other,
+}
+
+/// What a till asks of a printer's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// `DLE EOT n`: 1 printer, 2 cause of being offline, 3 error, 4 paper.
+    Now(u8),
+    /// `GS r n`: 1 paper, 2 drawer.
+    State(u8),
+    /// `ESC v`: paper.
+    Paper,
 }
 
 /// Tab stops in columns, ascending.

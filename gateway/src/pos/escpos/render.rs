@@ -199,7 +199,7 @@ impl Renderer {
             Op::FeedDots | Op::Cut => self.end_line(false),
             Op::PageMode(on) => self.set.page_mode = on,
             Op::Vertical if self.set.page_mode => self.end_line(false),
-            Op::Vertical | Op::Cancel | Op::Drawer | Op::Other => {}
+            Op::Vertical | Op::Cancel | Op::Drawer | Op::Asks(_) | Op::Other => {}
         }
     }
 
