@@ -21,6 +21,8 @@ pub enum Op {
     International(u8),
     /// `FS &`, `FS .`: double-byte characters on, off.
     Chinese(bool),
+    /// `FS ( C`, function 48: text is UTF-8, or in the printer's pages again.
+    Utf8(bool),
     /// `ESC !`: font (bit 0) and double width (bit 5) at once.
     PrintMode(u8),
     /// `GS !`, `SO`, `DC4`, `ESC W`, …: characters this many times as wide, 1…8.

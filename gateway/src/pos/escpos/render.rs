@@ -177,6 +177,10 @@ impl Renderer {
             Op::CodePage(n) => self.code_page(n),
             Op::International(n) => self.set.national = n,
             Op::Chinese(on) => self.set.multi_byte = self.printer.multi_byte.filter(|_| on),
+            Op::Utf8(true) => self.set.multi_byte = Some(MultiByte::Utf8),
+            Op::Utf8(false) => {
+                self.set.multi_byte = self.printer.multi_byte.filter(|_| self.printer.multi_byte_at_power_up);
+            }
             Op::PrintMode(n) => {
                 self.set.font_b = n & 1 != 0;
                 self.set.width = 1 + (n >> 5 & 1);

@@ -56,6 +56,15 @@ fn chinese_mode_is_switched_and_reset() {
 }
 
 #[test]
+fn a_till_may_switch_its_printer_to_utf_8_and_back() {
+    let text = "合计 café €".as_bytes();
+    let gbk = b"\xba\xcf\xbc\xc6";
+    let stream =
+        [b"\x1c(C\x02\x0002", text, b"\n\x1c(C\x02\x0001", gbk, b"\n\x1c(C\x02\x0002\x1b@", gbk].concat();
+    assert_eq!(lines(&stream), ["合计 café €", "合计", "合计"]);
+}
+
+#[test]
 fn half_a_character_is_shown_as_lost_and_eats_no_command() {
     let (got, renderer) = print(Printer::default(), b"\xd0\nA\xd0");
     assert_eq!(got, ["\u{fffd}", "A\u{fffd}"]);

@@ -203,6 +203,11 @@ fn fs(mode: &mut Mode, rest: &[u8]) -> Option<Shape> {
             let stores = rest[2] & 0x0f == 1;
             then(10, Then::Counted(Payload::Skipped, if stores { n } else { 0 }))
         }
+        // FS ( C 2 0 48 m: 1 a byte a character, 2 UTF-8
+        b'(' if rest.get(2..5)? == b"C\x02\x00" => {
+            let (function, m) = (*rest.get(5)?, *rest.get(6)?);
+            op(7, if function == 48 { Op::Utf8(m & 0x0f == 2) } else { Op::Other })
+        }
         b'(' => {
             let shape = counted(rest, 3, 5, Payload::Skipped)?;
             if rest[2] == b'A' && rest[3] == 2 && rest[4] == 0 && *rest.get(5)? == 48 {

@@ -61,6 +61,7 @@ fn every_command_of_the_table_has_its_length() {
             "Other Other Other Other LeftMargin(1)",
         ),
         (b"\x10\x04\x01\x10\x05\x01\x10\x04\x07\x01", "Asks(Now(1)) Other Other"),
+        (b"\x1c(C\x02\x0002\x1c(C\x02\x00\x30\x01\x1c(C\x03\x00<ab", "Utf8(true) Utf8(false) Other"),
         (b"\x1dr\x01\x1bv", "Asks(State(1)) Asks(Paper)"),
         (b"\x1dVA\x00\x1dVa\x00\x1dVb\x00\x1dVg\x00\x1dVh\x00\x1dV1\x1dV0", "Cut Cut Cut Cut Cut Cut Cut"),
         (b"\x1d(Z\x02\x00\x1b@\x1b(Z\x01\x00\x0a\x1c(Z\x00\x00", "Other Other Other"),
