@@ -78,6 +78,13 @@ pub fn run(args: &CheckTemplateArgs) -> Result<Exit, Failure> {
                 sound &= show::paper(&template, printed, explained, n, args.lines, &mut out);
             }
         }
+        if !sound && sample.wrapped > 0 {
+            let (n, columns) = (count(sample.wrapped as usize, "line"), template.printer.columns);
+            let _ = writeln!(
+                out,
+                "  ! {n} did not fit {columns} columns and went on below; is the paper wider (columns = 64)?"
+            );
+        }
         unsound += usize::from(!sound);
     }
     match args.samples.len() {
@@ -96,16 +103,22 @@ struct Sample {
     papers: Vec<Printed>,
     /// What does not fit the printer that the template describes.
     doubts: Vec<String>,
+    /// Lines that were too long for the paper.
+    wrapped: u64,
 }
 
 impl Sample {
     fn print(template: &Template, path: &Path, bytes: &[u8]) -> Self {
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("txt")) {
             let lines = String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect();
-            return Self { papers: vec![Printed { lines, ..Printed::default() }], doubts: Vec::new() };
+            return Self {
+                papers: vec![Printed { lines, ..Printed::default() }],
+                doubts: Vec::new(),
+                wrapped: 0,
+            };
         }
         let (papers, feed) = print(template, template.printer.clone(), bytes);
-        Self { papers, doubts: hints::printer(template, &feed, bytes) }
+        Self { papers, doubts: hints::printer(template, &feed, bytes), wrapped: feed.losses().wrapped }
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Losses {
     pub undecodable: u64,
     /// Code pages selected that are not known; their upper halves are undecodable.
     pub unknown_pages: u64,
+    /// Lines that ended because the next character no longer fitted.
+    pub wrapped: u64,
 }
 
 /// See the module. [`put`](Self::put) tokens, then [`take`](Self::take) the lines.
@@ -293,6 +295,7 @@ impl Renderer {
         let area = self.area();
         let columns = columns.min(area);
         if self.cursor + columns > area {
+            self.losses.wrapped += 1;
             self.end_line(true);
         }
         let from = self.margin() + self.cursor;
