@@ -32,7 +32,7 @@ mod payment;
 use self::builder::Builder;
 use self::limit::Limited;
 use self::names::Name;
-use super::encoding::Utf8;
+use super::encoding::{AnyBytes, Utf8};
 use super::receipt::Receipt;
 use jiff::tz::TimeZone;
 use quick_xml::NsReader;
@@ -114,8 +114,8 @@ pub enum PosLogError {
 }
 
 /// The receipts of a document, one at a time.
-pub struct PosLog<R: BufRead> {
-    reader: NsReader<Limited<Utf8<R>>>,
+pub struct PosLog<'a> {
+    reader: NsReader<Limited<Utf8<AnyBytes<'a>>>>,
     settings: Settings,
     buffer: Vec<u8>,
     /// Elements that are open, outermost first.
@@ -132,9 +132,10 @@ pub struct PosLog<R: BufRead> {
     tally: Tally,
 }
 
-impl<R: BufRead> PosLog<R> {
+impl<'a> PosLog<'a> {
     /// A document. Its encoding is told by its byte order mark or its XML declaration.
-    pub fn new(mut bytes: R, settings: Settings) -> io::Result<Self> {
+    pub fn new(bytes: impl BufRead + Send + 'a, settings: Settings) -> io::Result<Self> {
+        let mut bytes: AnyBytes<'a> = Box::new(bytes);
         let label = declared_encoding(bytes.fill_buf()?);
         let mut reader = NsReader::from_reader(Limited::new(Utf8::new(bytes, Some(&label))?, MAX_EVENT));
         let config = reader.config_mut();

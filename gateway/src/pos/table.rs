@@ -10,7 +10,7 @@
 //! A row or a line is used as a whole or not at all; what is wrong with it is told with its number, and the next
 //! is read. A row longer than [`MAX_ROW`] bytes ends the table: it is one quote that was never closed.
 
-use super::encoding::Utf8;
+use super::encoding::{AnyBytes, Utf8};
 use super::money::Decimal;
 use super::push::{self, Problem};
 use super::receipt::{Feed, Link, Member, Receipt};
@@ -125,18 +125,18 @@ pub struct Row {
 }
 
 /// The receipts of a CSV table.
-pub struct Table<R: BufRead> {
-    rows: csv::Reader<Rationed<Utf8<R>>>,
+pub struct Table<'a> {
+    rows: csv::Reader<Rationed<Utf8<AnyBytes<'a>>>>,
     record: csv::StringRecord,
     at: Vec<(Column, usize)>,
     mapping: Mapping,
     ended: bool,
 }
 
-impl<R: BufRead> Table<R> {
+impl<'a> Table<'a> {
     /// Reads the first row.
-    pub fn new(bytes: R, mapping: Mapping) -> Result<Self, TableError> {
-        let mut bytes = Utf8::new(bytes, mapping.encoding.as_deref())?;
+    pub fn new(bytes: impl BufRead + Send + 'a, mapping: Mapping) -> Result<Self, TableError> {
+        let mut bytes = Utf8::new(Box::new(bytes) as AnyBytes<'a>, mapping.encoding.as_deref())?;
         let delimiter = mapping.delimiter.unwrap_or(guess_delimiter(bytes.fill_buf()?));
         let rationed = Rationed { inner: bytes, left: MAX_ROW };
         // The reader asks for whole buffers: with small ones a row cannot hide in what was read ahead.

@@ -45,7 +45,7 @@ pub(super) enum Papers {
         captured: Timestamp,
         zone: Option<TimeZone>,
     },
-    Table(Box<Table<Bytes>>),
+    Table(Box<Table<'static>>),
 }
 
 impl Papers {

@@ -229,7 +229,7 @@ struct Input {
 enum Reader {
     Capture { capture: Box<Capture<Bytes>>, sensor: SensorIx, records: u64, foreign_link_said: bool },
     Log { lines: Lines<Bytes>, parser: Parser },
-    PosLog { log: Box<PosLog<Bytes>>, till: Option<TillIx> },
+    PosLog { log: Box<PosLog<'static>>, till: Option<TillIx> },
     Papers { papers: Box<Papers>, till: Option<TillIx> },
 }
 
@@ -385,7 +385,7 @@ fn next_line(
 
 fn next_receipt(
     path: &Arc<Path>,
-    log: &mut PosLog<Bytes>,
+    log: &mut PosLog<'_>,
     till: Option<TillIx>,
     names: &Names,
     tally: &mut Tally,
