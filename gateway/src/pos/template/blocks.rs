@@ -43,7 +43,8 @@ fn amount(mark: Mark) -> String {
     let sign = r"(?:[¥$€£₩￦฿\\]|R\$)";
     let code =
         "(?:RMB|CNY|HKD|NTD|TWD|NT|HK|MOP|JPY|KRW|USD|US|EUR|GBP|BRL|CHF|SGD|AUD|CAD|NZD|THB|MYR|RM|A|S|C)";
-    format!(r"(?:{code}\s*)?{sign}?\s*([-+]?\s?(?:{code}\s?)?{sign}?\s?{number}-?)")
+    let signed = format!(r"[-+]?\s?(?:{code}\s?)?{sign}?\s?{number}-?");
+    format!(r"(?:{code}\s*)?{sign}?\s*({signed}|\({sign}?{number}\))")
 }
 
 /// What stands between a name and its value: a unit in brackets, colons, dots, blanks.
@@ -94,6 +95,8 @@ mod tests {
             ("Total R$ 12,50", "12,50"),
             ("Total: ¥-12.50", "-12.50"),
             ("Total: -HK$12.50", "-HK$12.50"),
+            ("Total: (12.50)", "(12.50)"),
+            ("Total ($12.50)", "($12.50)"),
             ("Total -¥12.50", "-¥12.50"),
             ("total 12.50-", "12.50-"),
             ("Total RMB 18", "18"),
