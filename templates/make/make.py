@@ -11,7 +11,7 @@ import json
 import pathlib
 import sys
 
-import en, eu, hant, ja, ko, layouts, layouts_more, layouts_zh, layouts_zh2, odd, pt, zh, zh_more
+import en, eu, hant, ja, ko, layouts, layouts_more, layouts_odd, layouts_zh, layouts_zh2, odd, pt, zh, zh_more
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "samples"
 
@@ -22,7 +22,7 @@ def files():
         for name, template, paper, papers in module.samples():
             truths.append({"file": name + ".bin", "template": template + ".toml", "papers": papers})
             yield name + ".bin", bytes(paper.bytes)
-    for module in (layouts_zh, layouts_zh2, layouts, layouts_more):
+    for module in (layouts_zh, layouts_zh2, layouts, layouts_more, layouts_odd):
         for n, (template, text, truth) in enumerate(module.CASES, 1):
             name = f"{module.__name__.replace('_', '-')}-{n:02}.txt"
             truths.append({"file": name, "template": template + ".toml", "papers": [truth]})

@@ -51,8 +51,9 @@ fn amount(mark: Mark) -> String {
 const SEP: &str = r"\s*(?:[(\[][^)\]]{1,10}[)\]]\s*)?[:.=…·]*\s*";
 /// What stands around a title. Not `\W`, which is everything but ASCII letters and digits, all of Chinese included.
 const FRAME: &str = r"[\s*=#~_.:|/<>()\[\]{}\-\u2014\u2500-\u257f\u25a0-\u25ff\u2605\u2606\u3008-\u3011]*";
-/// A number of a receipt, a till, a member: letters and digits, with single signs between.
-const ID: &str = r"([A-Za-z0-9*]+(?:[_\-/.#][A-Za-z0-9*]+)*)";
+/// A number of a receipt, a till, a member: letters and digits, with single signs between. A word without a digit is
+/// none: `No cash refunds`.
+const ID: &str = r"((?:[A-Za-z]+[_\-/.#]?)*[0-9*][A-Za-z0-9*]*(?:[_\-/.#][A-Za-z0-9*]+)*)";
 /// Three numbers with signs between, a month by its name, or eight digits that are not part of more.
 const DATE: &str = concat!(
     r"(?:民國|民国|令和|平成)?\d{1,4}\s?[-/.年년]\s?\d{1,2}\s?[-/.月월]\s?\d{1,4}\s?[日일]?",
