@@ -231,7 +231,8 @@ impl Template {
     }
 }
 
-/// A line as rules see it: full-width forms (U+FF01…FF5E) and blanks of all kinds made plain, no blank at its ends.
+/// A line as rules see it: full-width forms (U+FF01…FF5E) and blanks of all kinds made plain, the lines of tables made
+/// blanks, no blank at its ends.
 fn normal(line: &str) -> String {
     let cut = &line[..line.floor_char_boundary(line.len().min(MAX_LINE))];
     let plain: String = cut
@@ -239,6 +240,7 @@ fn normal(line: &str) -> String {
         .map(|c| match c {
             '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
             '\u{ffe5}' => '¥',
+            '|' | '\u{2500}'..='\u{259f}' => ' ',
             c if c.is_whitespace() => ' ',
             c => c,
         })

@@ -21,6 +21,8 @@ pub enum Op {
     International(u8),
     /// `FS &`, `FS .`: double-byte characters on, off.
     Chinese(bool),
+    /// `FS C`: Japanese text is in JIS, and double-byte only after `FS &`; or in Shift_JIS, whatever `FS &` says.
+    ShiftJis(bool),
     /// `FS ( C`, function 48: text is UTF-8, or in the printer's pages again.
     Utf8(bool),
     /// `ESC !`: font (bit 0) and double width (bit 5) at once.

@@ -186,7 +186,8 @@ fn fs(mode: &mut Mode, rest: &[u8]) -> Option<Shape> {
         b'.' => op(2, Op::Chinese(false)),
         b'!' => param(rest, |n| Op::ChineseWide(n & 4 != 0)),
         b'W' => switch(rest, |n| Op::ChineseWide(n & 1 != 0)),
-        b'-' | b'C' => switch(rest, |_| Op::Other),
+        b'-' => switch(rest, |_| Op::Other),
+        b'C' => switch(rest, |n| Op::ShiftJis(n & 0x0f != 0)),
         b'S' | b'?' => fixed(rest, 4, Op::Other),
         // a stored logo: its bytes went by another day
         b'p' => fixed(rest, 4, Op::FeedDots),

@@ -65,7 +65,10 @@ fn every_command_of_the_table_has_its_length() {
         (b"\x1dr\x01\x1bv", "Asks(State(1)) Asks(Paper)"),
         (b"\x1dVA\x00\x1dVa\x00\x1dVb\x00\x1dVg\x00\x1dVh\x00\x1dV1\x1dV0", "Cut Cut Cut Cut Cut Cut Cut"),
         (b"\x1d(Z\x02\x00\x1b@\x1b(Z\x01\x00\x0a\x1c(Z\x00\x00", "Other Other Other"),
-        (b"\x1cS\x01\x02\x1cp\x01\x00\x1c?\x81\x40\x1cC\x01\x1c-\x01", "Other FeedDots Other Other Other"),
+        (
+            b"\x1cS\x01\x02\x1cp\x01\x00\x1c?\x81\x40\x1cC\x01\x1c-\x01",
+            "Other FeedDots Other ShiftJis(true) Other",
+        ),
         (
             b"\x1dW\x00\x01\x1dP\x01\x02\x1d$\x01\x02\x1d\\\x01\x02\x1dz0\x01\x02",
             "AreaWidth(256) Other Vertical Vertical Other",

@@ -44,7 +44,9 @@ fn amount(mark: Mark) -> String {
     let code =
         "(?:RMB|CNY|HKD|NTD|TWD|NT|HK|MOP|JPY|KRW|USD|US|EUR|GBP|BRL|CHF|SGD|AUD|CAD|NZD|THB|MYR|RM|A|S|C)";
     let signed = format!(r"[-+]?\s?(?:{code}\s?)?{sign}?\s?{number}-?");
-    format!(r"(?:{code}\s*)?{sign}?\s*({signed}|\({sign}?{number}\))")
+    // A printer whose page has no euro prints a question mark or nothing known.
+    let lost = r"[?\x{fffd}]";
+    format!(r"(?:{code}\s*)?(?:{sign}|{lost}{{1,3}})?\s*({signed}|\({sign}?{number}\))(?:\s?{lost})?")
 }
 
 /// What stands between a name and its value: a unit in brackets, colons, dots, blanks.
@@ -98,6 +100,9 @@ mod tests {
             ("Total: -HK$12.50", "-HK$12.50"),
             ("Total: (12.50)", "(12.50)"),
             ("Total ($12.50)", "($12.50)"),
+            ("Total ? 12.50", "12.50"),
+            ("Total 12.50 ?", "12.50"),
+            ("Total \u{fffd}12.50", "12.50"),
             ("Total -¥12.50", "-¥12.50"),
             ("total 12.50-", "12.50-"),
             ("Total RMB 18", "18"),

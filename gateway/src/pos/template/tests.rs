@@ -80,6 +80,14 @@ fn a_value_below_its_name_may_stand_under_an_empty_line() {
 }
 
 #[test]
+fn tables_are_read_through_their_lines() {
+    let template =
+        parse("currency = 'CNY'\n[fields]\nnumber = '^No{sep}{id}'\ntotal = '^total{sep}{amount}$'\n");
+    let r = receipt(&template, &["┌────┬──────┐", "│No  │ A-12 │", "├────┼──────┤", "|TOTAL |  7.75|"]);
+    assert_eq!((r.number.as_deref(), r.total), (Some("A-12"), Some(775)));
+}
+
+#[test]
 fn what_was_paid_is_the_total_less_what_was_taken_off_it_if_the_payment_says_so() {
     let t = parse(
         "currency = 'CNY'\nfields.total = '应收:(.+)'\nfields.discount = '优惠:(.+)'\n\
