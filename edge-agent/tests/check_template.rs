@@ -83,6 +83,16 @@ fn settings_of_another_printer_are_told_with_what_they_should_be() {
     let dir = tempfile::tempdir().unwrap();
     let wide = dir.path().join("wide.bin");
     std::fs::write(&wide, [b"\x1b@NO:7\n".as_slice(), b"TOTAL", &[b' '; 60], b"12.00\n"].concat()).unwrap();
+    // 单号:A100, 合计:8 in UTF-8: every pair of bytes is a character of GBK, too.
+    let utf_8 = dir.path().join("utf8.bin");
+    std::fs::write(&utf_8, "\u{1b}@单号:A100\n合计:8.00\n").unwrap();
+    let (_, said) = check(&zh, &[utf_8], &[]);
+    assert!(said.contains("well-formed UTF-8") && said.contains("encoding = \"utf-8\""), "{said}");
+    // A print stays one, called .txt or not.
+    let gbk = dir.path().join("gbk.txt");
+    std::fs::write(&gbk, b"\xb5\xa5\xba\xc5:A100\n\xba\xcf\xbc\xc6:8.00\n").unwrap();
+    let (_, said) = check(&zh, &[gbk], &[]);
+    assert!(said.contains("= sale, number A100, total 8.00") && !said.contains("UTF-8"), "{said}");
     let (_, said) = check(&zh, &[wide], &[]);
     assert!(said.contains("1 line did not fit 48 columns"), "{said}");
 }

@@ -109,8 +109,11 @@ struct Sample {
 
 impl Sample {
     fn print(template: &Template, path: &Path, bytes: &[u8]) -> Self {
-        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("txt")) {
-            let lines = String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect();
+        // The paper typed off, in UTF-8; other bytes are a print, whatever the file is called.
+        let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\x1b'));
+        let is_text = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("txt"));
+        if let Some(text) = text.filter(|_| is_text) {
+            let lines = text.lines().map(str::to_owned).collect();
             return Self {
                 papers: vec![Printed { lines, ..Printed::default() }],
                 doubts: Vec::new(),

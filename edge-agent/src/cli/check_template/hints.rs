@@ -130,6 +130,11 @@ pub(super) fn printer(template: &Template, feed: &Receipts, bytes: &[u8]) -> Vec
         let them = if n == 1 { "1 character is none" } else { &format!("{n} characters are none") };
         doubts.push(format!("{them} of this encoding, shown as \u{fffd}{hint}"));
     }
+    if losses.undecodable == 0 && is_utf_8(&template.printer, template, bytes) {
+        doubts.push(
+            "all text that is not ASCII is well-formed UTF-8, which it hardly is by chance; try encoding = \"utf-8\"".to_owned(),
+        );
+    }
     if losses.unknown_pages > 0 {
         doubts.push(format!(
             "{} times a code page was selected (ESC t n) that is not known of this printer; name it: pages.N = \"cp858\"",
@@ -143,6 +148,17 @@ pub(super) fn printer(template: &Template, feed: &Receipts, bytes: &[u8]) -> Vec
 fn strange(feed: &Receipts) -> u64 {
     let counts = feed.counts();
     counts.unknown_controls + counts.unknown_commands + counts.malformed + counts.resyncs
+}
+
+/// Several characters that only UTF-8 writes so, and none that it does not.
+fn is_utf_8(printer: &Printer, template: &Template, bytes: &[u8]) -> bool {
+    if printer.multi_byte == Some(MultiByte::Utf8) {
+        return false;
+    }
+    let Some(printer) = encoded(printer, "utf-8") else { return false };
+    let (papers, feed) = print(template, printer, bytes);
+    let text = papers.iter().flat_map(|paper| &paper.lines).flat_map(|line| line.chars());
+    feed.losses().undecodable == 0 && text.filter(|c| !c.is_ascii()).count() >= 3
 }
 
 /// The same printer with text in this double-byte encoding.
