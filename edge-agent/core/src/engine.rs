@@ -24,6 +24,7 @@ pub use counts::EngineCounts;
 pub use desk::Desk;
 pub use intake::Taken;
 
+use crate::calendar::Calendar;
 use crate::event::{Event, PrivacyMode, VisitId};
 use crate::flow::Flow;
 use crate::identity::{Emissions, Families};
@@ -111,8 +112,10 @@ pub struct EngineConfig {
     pub max_receipts: usize,
     /// How late an observation may come in.
     pub reorder: Span,
-    /// Length of a flow interval.
+    /// Length of a flow interval: whole minutes, a part of an hour.
     pub flow_interval: Span,
+    /// Local hours and business days.
+    pub calendar: Calendar,
     /// Flow figures of fewer people than this are withheld.
     pub k: u32,
     /// Yield [`Output::Link`].
@@ -134,6 +137,7 @@ impl Default for EngineConfig {
             max_receipts: 32_768,
             reorder: Span::from_millis(1000),
             flow_interval: Span::from_secs(300),
+            calendar: Calendar::default(),
             k: 10,
             links: false,
         }

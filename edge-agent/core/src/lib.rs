@@ -8,6 +8,7 @@
 //! only notion of time. [`engine::Engine`] joins them behind four verbs: `observe`, `advance`,
 //! `next_deadline`, `poll`.
 
+pub mod calendar;
 pub mod engine;
 pub mod event;
 pub mod flow;

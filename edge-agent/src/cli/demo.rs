@@ -5,6 +5,7 @@
 use super::exit::{Exit, Failure};
 use super::run::agent_failure;
 use crate::agent;
+use crate::calendar;
 use crate::config::{self, PrivacySettings, TagMeaning, TagRule};
 use crate::demo::broker::Broker;
 use crate::demo::day::{Day, DayOptions, Plan};
@@ -131,6 +132,7 @@ fn assemble(
         privacy_mode: PrivacyMode::Consented,
         map_version: site.version(),
         config_version: site.version(),
+        calendar: calendar::of(&site),
         ..EngineConfig::default()
     };
     let (health, health_seen) = watch::channel(Value::Null);

@@ -1,9 +1,9 @@
 //! `edge-agent replay`: recordings to events, offline, deterministic, as fast as the machine can.
 
 use super::exit::{Exit, Failure};
-use crate::calibration;
 use crate::config;
 use crate::privacy::Privacy;
+use crate::{calendar, calibration};
 use clap::Args;
 use gateway::names::Names;
 use gateway::observation::{MacAddr, Observation};
@@ -20,7 +20,7 @@ use visit_core::engine::{Engine, EngineConfig, Output, Taken};
 use visit_core::event::{Body, CloudEvent, Event, Extra};
 use visit_core::observation::{Currency, Observation as Kept, Pseudonym};
 use visit_core::site::{SensorIx, Site, TillIx};
-use visit_core::time::Timestamp;
+use visit_core::time::{Span, Timestamp};
 
 /// Arguments of `replay`.
 #[derive(Args, Clone, Debug)]
@@ -56,6 +56,12 @@ pub struct ReplayArgs {
     /// When prints that show no time were captured (RFC 3339); when their file was written if left out.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
+    /// Length of a flow interval, minutes.
+    #[arg(long, value_name = "MINUTES", default_value_t = 5)]
+    flow_interval: u16,
+    /// Flow figures of fewer people than this are withheld.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    k: u32,
     /// Add the address to each visit event (`data.addr`). For evaluation only; the daemon has no such switch.
     #[arg(long)]
     with_addr: bool,
@@ -82,6 +88,9 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         survey,
         learn: !args.no_learning,
         map_version: site.version(),
+        flow_interval: flow_interval(args.flow_interval)?,
+        k: args.k,
+        calendar: calendar::of(&site),
         ..EngineConfig::default()
     };
     let mut player = Player {
@@ -150,6 +159,16 @@ pub(super) fn open_failure(e: &OpenError) -> Failure {
     Failure::new(exit, e.to_string())
 }
 
+fn flow_interval(minutes: u16) -> Result<Span, Failure> {
+    if minutes > 0 && 60 % minutes == 0 {
+        return Ok(Span::from_secs(i64::from(minutes) * 60));
+    }
+    let wrong = format!(
+        "--flow-interval: {minutes} minutes are no part of an hour; write 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60"
+    );
+    Err(Failure::new(Exit::Config, wrong))
+}
+
 fn sensor(site: &Site, id: &str) -> Result<SensorIx, Failure> {
     let known = site.sensors.iter().map(|s| s.id.as_str());
     site.sensor_named(id).ok_or_else(|| unknown("--sensor", "sensor", id, known))
@@ -216,7 +235,10 @@ impl Player {
         let at = observation.at();
         let addr = match &observation {
             Observation::Sighting(s) => Some(s.addr),
-            Observation::Receipt(_) | Observation::SensorHealth(_) | Observation::DayTotals(_) => None,
+            Observation::Receipt(_)
+            | Observation::SensorHealth(_)
+            | Observation::DayTotals(_)
+            | Observation::DoorCount(_) => None,
         };
         // A refused observation is counted where it was refused.
         let Ok(kept) = self.privacy.observe(observation) else { return Ok(()) };

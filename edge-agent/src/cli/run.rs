@@ -3,6 +3,7 @@
 use super::exit::{Exit, Failure};
 use super::replay::open_failure;
 use crate::agent::{self, AgentError};
+use crate::calendar;
 use crate::config::{
     self, AgentConfig, Config, LogFormat, LogSettings, MqttProtocol, MqttSettings, ReplaySettings,
     SourceSettings,
@@ -179,6 +180,8 @@ pub(super) fn engine_config(
         reorder: span(agent.inference.reorder),
         receipt_wait: span(agent.receipts.decide_after),
         k: agent.privacy.k,
+        flow_interval: span(agent.inference.flow_interval),
+        calendar: calendar::of(site),
         ..EngineConfig::default()
     }
 }

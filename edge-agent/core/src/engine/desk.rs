@@ -2,8 +2,8 @@
 
 use super::{EngineConfig, EngineCounts, LedgerChange, Output, VisitRecord};
 use crate::event::{
-    Body, Confidence, Event, EventId, FlowInterval, PrivacyMode, ReceiptRecorded, ReceiptsReconciled,
-    VisitEvent, VisitFact,
+    Body, Confidence, Event, EventId, FlowInterval, FlowPeriod, PrivacyMode, ReceiptRecorded,
+    ReceiptsReconciled, VisitEvent, VisitFact,
 };
 use crate::flow::Flow;
 use crate::observation::Receipt;
@@ -99,7 +99,13 @@ impl Desk<'_> {
 
     /// Publishes a flow interval.
     pub fn publish_flow(&mut self, flow: FlowInterval) {
-        let subject = format!("{}/{}", flow.scope.as_str(), flow.place);
+        let mut subject = format!("{}/{}", flow.scope.as_str(), flow.place);
+        if flow.period != FlowPeriod::Interval {
+            subject = format!("{subject}/{}", flow.period.as_str());
+        }
+        if flow.revision > 0 {
+            subject = format!("{subject}/{}", flow.revision);
+        }
         let id =
             EventId::of(&self.site.id, subject.as_bytes(), "flow.interval", flow.from.as_micros() as u64);
         self.push(id, flow.until, Body::Flow(flow));

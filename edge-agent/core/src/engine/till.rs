@@ -62,6 +62,8 @@ impl Engine {
         let slot = p.best.filter(|(_, sure)| *sure >= p.none);
         let buyer = buyer(slot.and_then(|(slot, _)| self.visit_in(slot)), &p);
         if receipt.kind == ReceiptKind::Sale {
+            let zone = self.site.till(receipt.till).zone;
+            self.state.flow.sold(receipt.at, zone, self.site.floor_of(zone));
             self.state.purchases.learn(p.none);
         }
         if let (Some(visit), Some((_, sure))) = (buyer.visit, slot) {
@@ -228,6 +230,9 @@ impl Engine {
         let mut desk = desk!(self, now);
         if let Some(d) = self.state.table.get_mut(key) {
             d.purchases = d.purchases.saturating_sub(1);
+            if d.phase == Phase::Gone && d.purchases == 0 {
+                desk.flow.bought(d.last_heard(), false);
+            }
             desk.keep(d);
         }
     }
@@ -254,6 +259,9 @@ fn buyer(visit: Option<VisitId>, p: &Posterior) -> Buyer {
 
 fn carry(d: &mut Device, receipt: &Receipt, sure: f32, candidates: u32, desk: &mut Desk<'_>) -> EventId {
     let zone = desk.site.till(receipt.till).zone;
+    if d.phase == Phase::Gone && d.purchases == 0 {
+        desk.flow.bought(d.last_heard(), true);
+    }
     d.purchases = d.purchases.saturating_add(1);
     let fact = VisitFact::BagCarried(BagCarried {
         zone: desk.zone_id(zone),

@@ -4,19 +4,23 @@
 //! device has been silent for long enough, a receipt has waited for long enough. The earliest goes first; at the same
 //! moment they go in this order.
 
-use super::desk::desk;
 use super::continuity::{Newcomer, Who};
+use super::desk::desk;
 use super::table::Key;
 use super::{Engine, Output};
 use crate::event::Identity;
 use crate::identity::{Closed, class_of};
-use crate::observation::{Observation, Pseudonym, SensorHealth, Sighting};
+use crate::observation::{Heard, Observation, Pseudonym, SensorHealth, Sighting};
 use crate::purchase::Paper;
+use crate::site::ZoneKind;
 use crate::time::{Span, Timestamp};
 use crate::visit::{self, After, Device};
 
 /// Emissions open at once: no channel carries so many in the time one is open. Beyond, the oldest closes early.
 const MAX_OPEN: usize = 1 << 14;
+
+/// Families whose next scan is under another address with at least this probability take other addresses.
+const ROTATES: f32 = 0.2;
 
 /// After so long a silence of everything we begin to hear anew …
 const QUIET: Span = Span::from_secs(1800);
@@ -46,7 +50,7 @@ impl Engine {
                 next = Some((at, step));
             }
         };
-        consider(s.flow.next_deadline(self.config.flow_interval), Step::Flow);
+        consider(s.flow.next_deadline(), Step::Flow);
         consider(s.waiting.front().map(Observation::at), Step::Observation);
         consider(s.emissions.next_close(), Step::Emission);
         consider(s.table.next_deadline(), Step::Device);
@@ -75,6 +79,7 @@ impl Engine {
         self.state.counts.evicted += 1;
         let mut desk = desk!(self, now);
         visit::evict(&mut device, &mut desk);
+        desk.flow.forget(device.name);
         desk.forget(&device);
     }
 
@@ -87,7 +92,7 @@ impl Engine {
 
     fn take_turn(&mut self) {
         let Some(observation) = self.state.waiting.pop_front() else { return };
-        self.state.flow.observed(observation.at(), self.config.flow_interval);
+        self.state.flow.observed(observation.at(), self.config.flow_interval, &self.config.calendar);
         match observation {
             Observation::Sighting(s) => self.hear(&s),
             Observation::SensorHealth(SensorHealth { sensor, up, .. }) => {
@@ -102,10 +107,15 @@ impl Engine {
                 self.wait(r.at, Paper::Receipt(r));
             }
             Observation::DayTotals(t) => self.wait(t.at, Paper::Totals(t)),
+            Observation::DoorCount(c) => self.state.flow.counted(&c),
         }
     }
 
     fn hear(&mut self, s: &Sighting) {
+        let zone = self.site.sensor(s.sensor).zone;
+        if s.randomised && self.site.zone(zone).kind != ZoneKind::Perimeter {
+            self.state.flow.heard(s.device, s.rssi, zone);
+        }
         self.state.emissions.add(s);
         if self.state.emissions.open() > MAX_OPEN
             && let Some(closes) = self.state.emissions.next_close()
@@ -142,6 +152,7 @@ impl Engine {
         if d.seq != seq {
             desk.keep(d);
         }
+        self.count_in_crowd(key, &e);
         self.state.table.reschedule(key);
         if self.config.learn {
             self.take_lessons(key, &e, moments, now);
@@ -216,15 +227,31 @@ impl Engine {
             After::Forget => {
                 desk.forget(d);
                 let name = d.name;
+                desk.flow.forget(name);
                 self.forgotten(key, name);
                 self.state.table.remove(key);
             }
         }
     }
 
+    /// A phone that takes other addresses cannot be followed among its like; until it is known to be inside under one
+    /// address, and not joined of several, it is counted with them, by their scans.
+    fn count_in_crowd(&mut self, key: Key, e: &Closed) {
+        let Some(fingerprint) = e.fingerprint.filter(|_| e.heard == Heard::Unassociated) else { return };
+        let families = &self.state.families;
+        let Some(d) = self.state.table.get(key) else { return };
+        let lost = d.identity == Identity::Linked;
+        self.state.flow.lost_in_the_crowd(d.name, lost);
+        let followed = !lost && (d.is_inside() || families.change(fingerprint) < ROTATES);
+        if let Some((zone, _)) = d.track.best().filter(|_| !followed) {
+            self.state.flow.in_the_crowd(families.id(fingerprint), zone, e.at);
+        }
+    }
+
     fn close_interval(&mut self, now: Timestamp) {
         let devices = self.state.table.iter().map(|(_, d)| d);
-        let all = self.state.flow.close(&self.site, self.config.flow_interval, self.config.k, devices);
+        let (step, k, down) = (self.config.flow_interval, self.config.k, &self.state.down);
+        let all = self.state.flow.advance(&self.site, step, k, now, devices, down);
         let mut desk = desk!(self, now);
         for interval in all {
             desk.publish_flow(interval);

@@ -200,6 +200,7 @@ mod tests {
             rssi: Some(rssi),
             seq: None,
             fingerprint: None,
+            randomised: true,
             heard: Heard::Unassociated,
         }
     }

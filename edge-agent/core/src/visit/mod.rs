@@ -79,9 +79,10 @@ pub fn heard(d: &mut Device, at: Timestamp, gap: Option<Span>, moved: &[Moved], 
         d.gaps.learn(gap);
     }
     d.emissions = d.emissions.saturating_add(1);
+    let left_at = d.last_heard();
     d.heard_at(at);
     if d.phase == Phase::Gone {
-        resume(d, at, desk);
+        resume(d, left_at, at, desk);
     }
     let Some((zone, _)) = d.track.best() else {
         d.decide_at(at + patience(d, desk));
@@ -157,13 +158,14 @@ pub fn go_on_as(d: &mut Device, new: &Device, desk: &mut Desk<'_>) {
     let later = d.millis(new.first_heard);
     d.track = new.track;
     d.track.shift(later);
+    let left_at = d.last_heard();
     d.heard_at(new.last_heard());
     d.emissions = d.emissions.saturating_add(new.emissions);
     d.floors |= new.floors;
     d.purchases = d.purchases.saturating_add(new.purchases);
     d.stays.dwells = d.stays.dwells.saturating_add(new.stays.dwells);
     if d.phase == Phase::Gone {
-        resume(d, new.first_heard, desk);
+        resume(d, left_at, new.first_heard, desk);
     }
     for stay in new.stays.all() {
         let since_ms = later + stay.since;
@@ -172,7 +174,7 @@ pub fn go_on_as(d: &mut Device, new: &Device, desk: &mut Desk<'_>) {
     }
     if new.phase == Phase::Inside {
         // Its arrival was no second visitor's.
-        desk.flow.not_a_visitor();
+        desk.flow.not_a_visitor(new.came_in(), new.name);
         if d.phase != Phase::Inside {
             arrive(d, desk);
         }
@@ -246,10 +248,10 @@ fn arrive(d: &mut Device, desk: &mut Desk<'_>) {
     desk.publish(d, d.came_in(), confidence, fact);
     d.arrived_seq = u8::try_from(d.seq).unwrap_or(u8::MAX);
     let floor = desk.locator.floor_of(zone);
-    desk.flow.arrived(zone, floor);
+    desk.flow.arrived(d.came_in(), zone, floor);
     // Where it had settled by the time the arrival was sure, it went after it arrived.
     let Some(stay) = d.stays.current().filter(|s| s.zone != zone) else { return };
-    desk.flow.entered_zone(stay.zone);
+    desk.flow.entered_zone(d.moment(stay.since), stay.zone);
     if let Some(on) = d.climbs.on().filter(|on| *on != floor) {
         publish_floor_change(d, Climb { from: floor, to: on, since: stay.since, sure: stay.sure }, desk);
     }
@@ -274,7 +276,7 @@ fn take(d: &mut Device, turn: Turn, desk: &mut Desk<'_>) {
     let floor = desk.locator.floor_of(stay.zone);
     d.floors |= Device::floor_bit(floor);
     if d.phase == Phase::Inside {
-        desk.flow.entered_zone(stay.zone);
+        desk.flow.entered_zone(d.moment(stay.since), stay.zone);
     }
 }
 
@@ -297,7 +299,7 @@ fn publish_floor_change(d: &mut Device, climb: Climb, desk: &mut Desk<'_>) {
     let still = if floor == climb.to { p } else { 0.0 };
     let kept = d.last_heard().since(since).as_secs_f32();
     desk.publish(d, since, confidence::climb(climb.sure, kept, d.gaps.mean(), still), fact);
-    desk.flow.entered_floor(climb.to);
+    desk.flow.entered_floor(since, climb.to);
 }
 
 /// Says that a stay has become a dwell.
@@ -337,8 +339,8 @@ fn end_stay(d: &mut Device, stay: Stay, published: bool, desk: &mut Desk<'_>) {
         publish_dwell_start(d, &stay, desk);
     }
     d.stays.dwells = d.stays.dwells.saturating_add(1);
-    desk.flow.dwelt(stay.zone, stay.length());
     let until = d.moment(stay.until);
+    desk.flow.dwelt(until, d.name, stay.zone, stay.length());
     let fact = VisitFact::DwellEnded(dwell(d, &stay, until, desk));
     desk.publish(d, until, sure(d, &stay, desk), fact);
 }
@@ -418,7 +420,7 @@ fn publish_exit(
         None => (desk.site.any_door(), 0.0),
     };
     if reason != ExitReason::NotAVisitor {
-        desk.flow.exited(d.purchases > 0);
+        desk.flow.exited(d.last_heard(), d.name, d.purchases > 0);
     }
     let fact = VisitFact::Exited(Exited {
         zone: desk.zone_id(zone),
@@ -433,19 +435,23 @@ fn publish_exit(
     d.exit_seq = d.seq;
 }
 
-fn resume(d: &mut Device, at: Timestamp, desk: &mut Desk<'_>) {
+/// The exit of `left_at` is taken back.
+fn resume(d: &mut Device, left_at: Timestamp, at: Timestamp, desk: &mut Desk<'_>) {
     d.phase = Phase::Inside;
     let Some((zone, _)) = d.track.best() else { return };
     let exit = desk.event_id(d, "exited", d.exit_seq);
     d.exit_seq = 0;
-    desk.flow.resumed(d.purchases > 0);
+    desk.flow.resumed(left_at, d.name, d.purchases > 0);
     let fact = VisitFact::Resumed(Resumed { zone: desk.zone_id(zone), retracts: exit.to_string() });
     desk.publish(d, at, 1.0, fact);
 }
 
 fn pass_by(d: &mut Device, desk: &mut Desk<'_>) {
     let Some(zone) = d.door() else { return };
-    desk.flow.passed_by();
+    // A phone that speaks every so often is missed by chance while it passes.
+    let gap = d.gaps.mean();
+    let passing = d.last_heard().since(d.first_heard).as_secs_f32() + gap;
+    desk.flow.passed_by(d.first_heard, 1.0 - libm::expf(-passing / gap));
     let fact = VisitFact::PassedBy(PassedBy { zone: desk.zone_id(zone), started_at: d.first_heard });
     let confidence = 1.0 - d.gaps.still_here(desk.now.since(d.last_heard()));
     desk.publish(d, d.first_heard, confidence, fact);
@@ -464,7 +470,7 @@ fn exclude(d: &mut Device, desk: &mut Desk<'_>) {
     *not_visitors += 1;
     if d.phase == Phase::Inside {
         let arrival = desk.event_id(d, "arrived", d.arrived_seq.into());
-        desk.flow.not_a_visitor();
+        desk.flow.not_a_visitor(d.came_in(), d.name);
         publish_exit(d, ExitReason::NotAVisitor, Some(arrival), 1.0, desk);
     }
     d.phase = Phase::NotAVisitor;
