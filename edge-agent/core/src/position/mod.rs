@@ -15,7 +15,9 @@ mod radio;
 mod surveyed;
 mod track;
 
-pub use assessment::Assessment;
+pub use assessment::{
+    Advice, Air, Alike, Assessment, FloorFigures, Foresight, Inspection, OneMore, Rate, SensorWorth, Verdict,
+};
 pub use calibration::{Calibration, Confusion, FORMAT, Hearing, Reference, Scan, Unfit};
 pub use learnt::Learnt;
 pub use motion::Motion;
