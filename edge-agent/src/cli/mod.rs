@@ -9,6 +9,7 @@ pub mod outbox;
 pub mod replay;
 pub mod run;
 pub mod schema;
+mod site;
 pub mod survey;
 pub mod tap;
 

@@ -1,8 +1,8 @@
 //! `edge-agent replay`: recordings to events, offline, deterministic, as fast as the machine can.
 
 use super::exit::{Exit, Failure};
+use super::site::read_site;
 use crate::calibration;
-use crate::config;
 use crate::privacy::Privacy;
 use clap::Args;
 use gateway::names::Names;
@@ -62,11 +62,7 @@ pub struct ReplayArgs {
 
 /// Runs `replay`.
 pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
-    let site = config::read_site(&args.site).map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
-    for warning in &site.warnings {
-        eprintln!("edge-agent: warning: {warning}");
-    }
-    let site = Arc::new(site.value);
+    let site = Arc::new(read_site(&args.site)?);
     let replay = open(args, &site)?;
     let privacy = Privacy::for_replay(&site).map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
     let events = Lines::create(args.events.as_deref())?;
@@ -94,17 +90,7 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
 }
 
 fn open(args: &ReplayArgs, site: &Site) -> Result<Replay, Failure> {
-    let sensors = args.sensor.iter().map(|id| sensor(site, id)).collect::<Result<Vec<_>, _>>()?;
-    if sensors.len() > 1 && sensors.len() != args.inputs.len() {
-        return Err(Failure::new(
-            Exit::Config,
-            format!(
-                "--sensor: {} sensors for {} inputs; give one for all, or one for each",
-                sensors.len(),
-                args.inputs.len()
-            ),
-        ));
-    }
+    let sensors = sensors_of(site, &args.sensor, args.inputs.len())?;
     let till = args.till.as_deref().map(|id| till(site, id)).transpose()?;
     let template = args.template.as_deref().map(Template::load).transpose();
     let template = template.map_err(|e| Failure::new(Exit::Config, e.to_string()))?.map(Arc::new);
@@ -138,6 +124,16 @@ pub(super) fn open_failure(e: &OpenError) -> Failure {
         | OpenError::Capture { .. } => Exit::BadData,
     };
     Failure::new(exit, e.to_string())
+}
+
+/// The sensors that made so many inputs: none said, one for all, or one for each.
+pub(super) fn sensors_of(site: &Site, ids: &[String], inputs: usize) -> Result<Vec<SensorIx>, Failure> {
+    if ids.len() > 1 && ids.len() != inputs {
+        let why =
+            format!("--sensor: {} sensors for {inputs} inputs; give one for all, or one for each", ids.len());
+        return Err(Failure::new(Exit::Config, why));
+    }
+    ids.iter().map(|id| sensor(site, id)).collect()
 }
 
 fn sensor(site: &Site, id: &str) -> Result<SensorIx, Failure> {
