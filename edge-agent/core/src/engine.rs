@@ -16,6 +16,7 @@ mod counts;
 mod desk;
 mod intake;
 mod lessons;
+mod receipt_story;
 mod table;
 mod till;
 mod timeline;
@@ -25,6 +26,7 @@ pub use desk::Desk;
 pub use intake::Taken;
 
 use crate::event::{Event, PrivacyMode, VisitId};
+use crate::explain::{Subject, Told};
 use crate::flow::Flow;
 use crate::identity::{Emissions, Families};
 use crate::observation::{Observation, Pseudonym};
@@ -59,6 +61,9 @@ pub enum Output {
     /// What was taken in under this ticket ([`crate::observation::Receipt::ticket`]) is recorded, or was before: the
     /// shell need not keep it any longer. Belongs to the same commit as the events before it.
     Settled(u64),
+    /// A step of the story of a visit (only with [`EngineConfig::explain`]: offline). Stands before the events that follow
+    /// from it.
+    Told(Told),
 }
 
 /// A change of the visit ledger.
@@ -117,6 +122,8 @@ pub struct EngineConfig {
     pub k: u32,
     /// Yield [`Output::Link`].
     pub links: bool,
+    /// Yield [`Output::Told`] of these.
+    pub explain: Option<Arc<Subject>>,
 }
 
 impl Default for EngineConfig {
@@ -136,6 +143,7 @@ impl Default for EngineConfig {
             flow_interval: Span::from_secs(300),
             k: 10,
             links: false,
+            explain: None,
         }
     }
 }

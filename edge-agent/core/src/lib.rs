@@ -10,6 +10,7 @@
 
 pub mod engine;
 pub mod event;
+pub mod explain;
 pub mod flow;
 pub mod identity;
 pub mod observation;

@@ -5,6 +5,8 @@ pub mod check_template;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
 pub mod exit;
+pub mod explain;
+pub mod inputs;
 pub mod outbox;
 pub mod replay;
 pub mod run;
@@ -35,6 +37,7 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Turn recordings into events, offline and as fast as the machine can.
     Replay(replay::ReplayArgs),
+    Explain(explain::ExplainArgs),
     /// Check configuration, site map and machine: every problem at once, and what to do about it.
     Check(check::CheckArgs),
     CheckTemplate(check_template::CheckTemplateArgs),
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "embedded-broker")]
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
         Command::CheckTemplate(args) => check_template::run(&args),
         Command::Outbox(args) => outbox::run(&args),

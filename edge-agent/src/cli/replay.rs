@@ -1,14 +1,12 @@
 //! `edge-agent replay`: recordings to events, offline, deterministic, as fast as the machine can.
 
 use super::exit::{Exit, Failure};
+use super::inputs::InputArgs;
 use super::site::read_site;
-use crate::calibration;
 use crate::privacy::Privacy;
 use clap::Args;
-use gateway::names::Names;
 use gateway::observation::{MacAddr, Observation};
-use gateway::pos::template::Template;
-use gateway::source::{OpenError, Replay, ReplayInput};
+use gateway::source::Replay;
 use serde_json::json;
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,40 +16,16 @@ use std::sync::Arc;
 use std::time::Instant;
 use visit_core::engine::{Engine, EngineConfig, Output, Taken};
 use visit_core::event::{Body, CloudEvent, Event, Extra};
-use visit_core::observation::{Currency, Observation as Kept, Pseudonym};
-use visit_core::site::{SensorIx, Site, TillIx};
+use visit_core::observation::{Observation as Kept, Pseudonym};
 
 /// Arguments of `replay`.
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
-    /// Recordings: pcap, pcapng (radiotap or plain 802.11), observation logs (.jsonl), receipts as POSLog (XML), as
-    /// CSV (.csv) or as a till sent them to its printer (--template), each possibly gzip. Several are merged by time.
-    #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
-    /// The site map.
-    #[arg(long, value_name = "FILE")]
-    site: PathBuf,
-    /// Do not learn from what is heard where emissions of each zone are heard.
-    #[arg(long)]
-    no_learning: bool,
-    /// What `survey` made of a commissioning walk.
-    #[arg(long, value_name = "FILE")]
-    calibration: Option<PathBuf>,
+    #[command(flatten)]
+    input: InputArgs,
     /// Where the events go, one CloudEvent a line; standard output when left out.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
-    /// The sensor that made the captures: one for all inputs, or once for each.
-    #[arg(long, value_name = "ID")]
-    sensor: Vec<String>,
-    /// The till of receipts that do not name one.
-    #[arg(long, value_name = "ID")]
-    till: Option<String>,
-    /// How printed receipts are read.
-    #[arg(long, value_name = "FILE")]
-    template: Option<PathBuf>,
-    /// The currency of receipts that name none (ISO 4217).
-    #[arg(long, value_name = "CODE")]
-    currency: Option<String>,
     /// Add the address to each visit event (`data.addr`). For evaluation only; the daemon has no such switch.
     #[arg(long)]
     with_addr: bool,
@@ -62,20 +36,12 @@ pub struct ReplayArgs {
 
 /// Runs `replay`.
 pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
-    let site = Arc::new(read_site(&args.site)?);
-    let replay = open(args, &site)?;
+    let site = Arc::new(read_site(&args.input.site)?);
+    let replay = args.input.open(&site)?;
     let privacy = Privacy::for_replay(&site).map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
     let events = Lines::create(args.events.as_deref())?;
     let links = args.links.as_deref().map(|path| Lines::create(Some(path))).transpose()?;
-    let survey = args.calibration.as_deref().map(|path| calibration::model(path, &site)).transpose();
-    let survey = survey.map_err(|e| Failure::new(Exit::Config, e))?.map(|(model, _)| Arc::new(model));
-    let config = EngineConfig {
-        links: links.is_some(),
-        survey,
-        learn: !args.no_learning,
-        map_version: site.version(),
-        ..EngineConfig::default()
-    };
+    let config = EngineConfig { links: links.is_some(), ..args.input.engine(&site)? };
     let mut player = Player {
         engine: Engine::new(site, config),
         privacy,
@@ -87,69 +53,6 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         written: 0,
     };
     player.play(replay)
-}
-
-fn open(args: &ReplayArgs, site: &Site) -> Result<Replay, Failure> {
-    let sensors = sensors_of(site, &args.sensor, args.inputs.len())?;
-    let till = args.till.as_deref().map(|id| till(site, id)).transpose()?;
-    let template = args.template.as_deref().map(Template::load).transpose();
-    let template = template.map_err(|e| Failure::new(Exit::Config, e.to_string()))?.map(Arc::new);
-    let currency = args.currency.as_deref().map(|code| {
-        let wrong = || format!("--currency: {code:?} is no ISO 4217 code; write three capital letters: CNY");
-        Currency::new(code).ok_or_else(|| Failure::new(Exit::Config, wrong()))
-    });
-    let currency = currency.transpose()?;
-    let input = |(i, path): (usize, &PathBuf)| ReplayInput {
-        path: path.clone(),
-        sensor: sensors.get(i).or(sensors.first()).copied(),
-        till,
-        template: template.clone(),
-        currency,
-    };
-    let inputs = args.inputs.iter().enumerate().map(input).collect();
-    Replay::open(inputs, Arc::new(Names::from(site))).map_err(|e| open_failure(&e))
-}
-
-/// What a recording that cannot be opened means for the exit code.
-pub(super) fn open_failure(e: &OpenError) -> Failure {
-    let exit = match e {
-        OpenError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-            Exit::NoPermission
-        }
-        OpenError::Io { .. } => Exit::NoInput,
-        OpenError::NoSensor { .. } => Exit::Config,
-        OpenError::UnknownFormat { .. }
-        | OpenError::LinkType { .. }
-        | OpenError::Table { .. }
-        | OpenError::Capture { .. } => Exit::BadData,
-    };
-    Failure::new(exit, e.to_string())
-}
-
-/// The sensors that made so many inputs: none said, one for all, or one for each.
-pub(super) fn sensors_of(site: &Site, ids: &[String], inputs: usize) -> Result<Vec<SensorIx>, Failure> {
-    if ids.len() > 1 && ids.len() != inputs {
-        let why =
-            format!("--sensor: {} sensors for {inputs} inputs; give one for all, or one for each", ids.len());
-        return Err(Failure::new(Exit::Config, why));
-    }
-    ids.iter().map(|id| sensor(site, id)).collect()
-}
-
-fn sensor(site: &Site, id: &str) -> Result<SensorIx, Failure> {
-    let known = site.sensors.iter().map(|s| s.id.as_str());
-    site.sensor_named(id).ok_or_else(|| unknown("--sensor", "sensor", id, known))
-}
-
-fn till(site: &Site, id: &str) -> Result<TillIx, Failure> {
-    let known = site.tills.iter().map(|t| t.id.as_str());
-    site.till_named(id).ok_or_else(|| unknown("--till", "till", id, known))
-}
-
-fn unknown<'a>(flag: &str, what: &str, id: &str, known: impl Iterator<Item = &'a str>) -> Failure {
-    let near = visit_core::site::closest(id, known);
-    let hint = near.map_or(String::new(), |n| format!("; did you mean {n:?}?"));
-    Failure::new(Exit::Config, format!("{flag}: the site map has no {what} {id:?}{hint}"))
 }
 
 struct Player {
@@ -221,7 +124,7 @@ impl Player {
             match output {
                 Output::Event(event) => self.write(&event)?,
                 Output::Link { address, device } => self.devices.push((address, device)),
-                Output::Ledger(_) | Output::Settled(_) => {}
+                Output::Ledger(_) | Output::Settled(_) | Output::Told(_) => {}
             }
         }
         Ok(())
@@ -269,7 +172,7 @@ impl Player {
 }
 
 /// Follows links to the device that an address ended up with.
-fn root(last: &HashMap<Pseudonym, Pseudonym>, mut address: Pseudonym) -> Pseudonym {
+pub(super) fn root(last: &HashMap<Pseudonym, Pseudonym>, mut address: Pseudonym) -> Pseudonym {
     // Chains are short; the bound guards against a cycle.
     for _ in 0..64 {
         match last.get(&address) {
@@ -281,13 +184,13 @@ fn root(last: &HashMap<Pseudonym, Pseudonym>, mut address: Pseudonym) -> Pseudon
 }
 
 /// A file, or standard output, written by lines.
-struct Lines {
+pub(super) struct Lines {
     name: PathBuf,
     out: BufWriter<Box<dyn Write>>,
 }
 
 impl Lines {
-    fn create(path: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn create(path: Option<&Path>) -> Result<Self, Failure> {
         let (name, out): (_, Box<dyn Write>) = match path {
             Some(path) => {
                 let file = File::create(path).map_err(|e| match e.kind() {
@@ -301,12 +204,12 @@ impl Lines {
         Ok(Self { name, out: BufWriter::with_capacity(1 << 18, out) })
     }
 
-    fn write(&mut self, line: &str) -> Result<(), Failure> {
+    pub(super) fn write(&mut self, line: &str) -> Result<(), Failure> {
         let done = self.out.write_all(line.as_bytes()).and_then(|()| self.out.write_all(b"\n"));
         done.map_err(|e| Failure::new(Exit::Io, format!("cannot write {}: {e}", self.name.display())))
     }
 
-    fn finish(&mut self) -> Result<(), Failure> {
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
         self.out
             .flush()
             .map_err(|e| Failure::new(Exit::Io, format!("cannot write {}: {e}", self.name.display())))

@@ -1,7 +1,7 @@
 //! `edge-agent survey`: from a commissioning walk to a calibration, and what to expect of it.
 
 use super::exit::{Exit, Failure};
-use super::replay::{open_failure, sensors_of};
+use super::inputs::{open_failure, sensors_of};
 use super::site::read_site;
 use crate::calibration;
 use crate::pipeline::wall_clock;

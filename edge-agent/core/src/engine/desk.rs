@@ -5,6 +5,7 @@ use crate::event::{
     Body, Confidence, Event, EventId, FlowInterval, PrivacyMode, ReceiptRecorded, ReceiptsReconciled,
     VisitEvent, VisitFact,
 };
+use crate::explain::{Note, Told};
 use crate::flow::Flow;
 use crate::observation::Receipt;
 use crate::position::Locator;
@@ -64,6 +65,17 @@ impl Desk<'_> {
         });
         self.push(id, time, body);
         id
+    }
+
+    /// Tells a step of the story of `d`, if it is wanted.
+    #[inline]
+    pub fn tell(&mut self, d: &Device, note: impl FnOnce() -> Note) {
+        if let Some(subject) = &self.config.explain
+            && subject.is_about(&self.site.id, d)
+        {
+            let visit = d.visit(&self.site.id);
+            self.out.push_back(Output::Told(Told { visit, device: d.name, now: self.now, note: note() }));
+        }
     }
 
     /// Stores the state of a visit of which something was published.

@@ -23,7 +23,7 @@ pub use learnt::Learnt;
 pub use motion::Motion;
 pub use radio::{Heard, RadioModel, Trims};
 pub use surveyed::SurveyModel;
-pub use track::{Moments, Moved, Track};
+pub use track::{Moments, Moved, Settled, Track};
 
 use crate::site::{FloorIx, SensorIx, Site, ZoneIx};
 use motion::Spread;
@@ -129,6 +129,15 @@ impl Locator {
             let offset = offset + excess / (HELD_BACK + f32::from(track.learnt));
             track.offset = (offset.clamp(-MOST, MOST) * 4.0).round() as i8;
         }
+    }
+
+    /// The zone that the emission taken in last speaks for by itself, and with what probability.
+    pub fn alone(&self) -> Option<(ZoneIx, f32)> {
+        let heavier =
+            |a: &usize, b: &usize| self.log_likelihood[*a].total_cmp(&self.log_likelihood[*b]).then(b.cmp(a));
+        let best = (0..self.log_likelihood.len()).max_by(heavier)?;
+        let total: f32 = self.log_likelihood.iter().map(|l| libm::expf(*l)).sum();
+        Some((ZoneIx(best as u16), libm::expf(self.log_likelihood[best]) / total))
     }
 
     /// Settles the likeliest story of a track to its end, given that it left.

@@ -16,6 +16,7 @@ mod buyer;
 mod share_out;
 
 pub use buyer::{Candidate, candidates};
+pub(crate) use share_out::shares;
 pub use share_out::{Posterior, share_out};
 
 pub use book::{Book, BookEntry, BookRecord, Buyer, ReceiptEntry, TotalsEntry, Verdict};
@@ -116,6 +117,14 @@ impl Purchases {
             d.0 == zone && d.2 == visit && d.1.since(at).as_micros().abs() <= TOGETHER.as_micros()
         };
         self.decided.iter().filter(same).map(|d| d.3).fold(0.0, f32::max)
+    }
+
+    /// The sales in `zone` about `at` whose buyers are known: when, who, how surely.
+    pub(crate) fn decided_around(&self, zone: ZoneIx, at: Timestamp) -> Vec<(Timestamp, VisitId, f32)> {
+        let near = |d: &&(ZoneIx, Timestamp, VisitId, f32)| {
+            d.0 == zone && d.1.since(at).as_micros().abs() <= TOGETHER.as_micros()
+        };
+        self.decided.iter().filter(near).map(|d| (d.1, d.2, d.3)).collect()
     }
 
     /// The next paper that is due at `now`.
