@@ -13,6 +13,7 @@ pub mod event;
 pub mod explain;
 pub mod flow;
 pub mod identity;
+mod math;
 pub mod observation;
 pub mod position;
 pub mod purchase;

@@ -1,4 +1,4 @@
-//! What `replay` and `explain` read, and with which engine.
+//! What `replay` reads, and with which engine.
 
 use super::exit::{Exit, Failure};
 use crate::calibration;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use visit_core::engine::EngineConfig;
 use visit_core::observation::Currency;
 use visit_core::site::{SensorIx, Site, TillIx};
+use visit_core::time::Timestamp;
 
 /// Recordings, the map they were made on, and what is needed to read them.
 #[derive(Args, Clone, Debug)]
@@ -41,6 +42,9 @@ pub struct InputArgs {
     /// The currency of receipts that name none (ISO 4217).
     #[arg(long, value_name = "CODE")]
     pub currency: Option<String>,
+    /// When prints that show no time were captured (RFC 3339); when their file was written if left out.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
 }
 
 impl InputArgs {
@@ -51,16 +55,23 @@ impl InputArgs {
         let template = self.template.as_deref().map(Template::load).transpose();
         let template = template.map_err(|e| Failure::new(Exit::Config, e.to_string()))?.map(Arc::new);
         let currency = self.currency.as_deref().map(|code| {
-            let wrong = || format!("--currency: {code:?} is no ISO 4217 code; write three capital letters: CNY");
+            let wrong =
+                || format!("--currency: {code:?} is no ISO 4217 code; write three capital letters: CNY");
             Currency::new(code).ok_or_else(|| Failure::new(Exit::Config, wrong()))
         });
         let currency = currency.transpose()?;
+        let at = self.at.as_deref().map(|text| {
+            let wrong = || format!("--at: {text:?} is no time; write one like 2025-11-21T18:42:07+08:00");
+            Timestamp::parse_rfc3339(text).ok_or_else(|| Failure::new(Exit::Config, wrong()))
+        });
+        let at = at.transpose()?;
         let input = |(i, path): (usize, &PathBuf)| ReplayInput {
             path: path.clone(),
             sensor: sensors.get(i).or(sensors.first()).copied(),
             till,
             template: template.clone(),
             currency,
+            at,
         };
         let inputs = self.inputs.iter().enumerate().map(input).collect();
         Replay::open(inputs, Arc::new(Names::from(site))).map_err(|e| open_failure(&e))
@@ -70,7 +81,12 @@ impl InputArgs {
     pub(super) fn engine(&self, site: &Site) -> Result<EngineConfig, Failure> {
         let survey = self.calibration.as_deref().map(|path| calibration::model(path, site)).transpose();
         let survey = survey.map_err(|e| Failure::new(Exit::Config, e))?.map(|(model, _)| Arc::new(model));
-        Ok(EngineConfig { survey, learn: !self.no_learning, map_version: site.version(), ..EngineConfig::default() })
+        Ok(EngineConfig {
+            survey,
+            learn: !self.no_learning,
+            map_version: site.version(),
+            ..EngineConfig::default()
+        })
     }
 }
 
@@ -115,4 +131,3 @@ fn unknown<'a>(flag: &str, what: &str, id: &str, known: impl Iterator<Item = &'a
     let hint = near.map_or(String::new(), |n| format!("; did you mean {n:?}?"));
     Failure::new(Exit::Config, format!("{flag}: the site map has no {what} {id:?}{hint}"))
 }
-

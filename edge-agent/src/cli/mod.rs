@@ -5,7 +5,6 @@ pub mod check_template;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
 pub mod exit;
-pub mod explain;
 pub mod inputs;
 pub mod outbox;
 pub mod replay;
@@ -37,7 +36,6 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Turn recordings into events, offline and as fast as the machine can.
     Replay(replay::ReplayArgs),
-    Explain(explain::ExplainArgs),
     /// Check configuration, site map and machine: every problem at once, and what to do about it.
     Check(check::CheckArgs),
     CheckTemplate(check_template::CheckTemplateArgs),
@@ -65,7 +63,6 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "embedded-broker")]
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
-        Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
         Command::CheckTemplate(args) => check_template::run(&args),
         Command::Outbox(args) => outbox::run(&args),

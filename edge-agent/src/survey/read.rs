@@ -186,13 +186,8 @@ pub fn of_phone(
     site: &Site,
 ) -> Result<Walk, WalkError> {
     let marks = Marks::read(marks, site)?;
-    let input = |r: &Recording| ReplayInput {
-        path: r.path.clone(),
-        sensor: r.sensor,
-        till: None,
-        template: None,
-        currency: None,
-    };
+    let input =
+        |r: &Recording| ReplayInput { path: r.path.clone(), sensor: r.sensor, ..ReplayInput::default() };
     let mut replay = Replay::open(recordings.iter().map(input).collect(), Arc::new(Names::from(site)))?;
     let mut walk = Walk::default();
     loop {

@@ -61,7 +61,17 @@ fn of<D: JsonSchema>(event_type: &'static str, topic: &'static str, title: &'sta
         .with(|s| s.inline_subschemas = true)
         .into_generator()
         .into_root_schema_for::<D>();
-    let mut data = data.to_value();
+    envelope(event_type, topic, title, data.to_value())
+}
+
+/// The CloudEvent around the data. Not generic: a copy of it for every type would be a hundredth of the program.
+#[inline(never)]
+fn envelope(
+    event_type: &'static str,
+    topic: &'static str,
+    title: &'static str,
+    mut data: Value,
+) -> EventSchema {
     if let Some(object) = data.as_object_mut() {
         object.remove("$schema");
         object.remove("title");

@@ -6,7 +6,7 @@ mod index;
 
 pub(crate) use emission::SENSORS as EARS;
 pub use emission::{Closed, Ears, Emissions};
-pub use family::{Families, Voice};
+pub use family::{Families, ONE_SCAN, Voice};
 pub(crate) use index::ByPseudonym;
 
 use crate::event::Identity;

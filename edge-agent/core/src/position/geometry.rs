@@ -1,6 +1,7 @@
 //! The model without a survey: log-distance path loss (ITU-R P.1238-12 §3, with floor penetration loss) and log-normal
 //! shadowing.
 
+use crate::math::ln;
 use crate::site::Site;
 
 /// RSSI at 1 m, dBm: a phone's probe request at about 15 dBm.
@@ -56,8 +57,8 @@ impl Geometry {
         let heard: Vec<f32> = mean.iter().copied().map(chance_heard).collect();
         Self {
             zones,
-            log_odds: heard.iter().map(|p| libm::logf(p / (1.0 - p))).collect(),
-            log_unheard: heard.iter().map(|p| libm::logf(1.0 - p)).collect(),
+            log_odds: heard.iter().map(|p| ln(p / (1.0 - p))).collect(),
+            log_unheard: heard.iter().map(|p| ln(1.0 - p)).collect(),
             mean,
             silent: vec![0.0; zones],
         }

@@ -8,6 +8,7 @@
 //! is the survey's or the map's. Reversible: it is kept apart from both, and can be forgotten.
 
 use super::places::{Count, Counts, Places};
+use crate::math::{exp, ln};
 use crate::site::{SensorIx, ZoneIx};
 use serde::{Deserialize, Serialize};
 
@@ -118,7 +119,7 @@ impl LearntModel {
             let (a, b) = (own + trust, *l + rest);
             let (more, less) = if a > b { (a, b) } else { (b, a) };
             // What is far less adds nothing.
-            *l = if more - less < 8.0 { more + libm::log1pf(libm::expf(less - more)) } else { more };
+            *l = if more - less < 8.0 { more + ln(1.0 + exp(less - more)) } else { more };
         }
     }
 
@@ -126,7 +127,7 @@ impl LearntModel {
         let weights = learnt.zones[zone].iter().map(|p| p.weight);
         self.places.share(ZoneIx(zone as u16), weights);
         let trust = learnt.trust(zone);
-        self.trust[zone] = (libm::logf(trust), libm::logf(1.0 - trust));
+        self.trust[zone] = (ln(trust), ln(1.0 - trust));
     }
 }
 

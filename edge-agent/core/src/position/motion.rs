@@ -6,6 +6,7 @@
 //! does not know of, so everywhere a little. Rates are per second of walking, so the silence between two emissions
 //! says how far one may have come.
 
+use crate::math::exp;
 use crate::site::Site;
 use crate::time::Span;
 
@@ -95,16 +96,16 @@ impl Motion {
         let dt = dt.as_secs_f32().max(0.0);
         let relax = 1.0 / STAY_S + 1.0 / WALK_S;
         let walking = (1.0 / STAY_S) / relax;
-        let on = |t: f32| walking + (1.0 - walking) * libm::expf(-t * relax);
+        let on = |t: f32| walking + (1.0 - walking) * exp(-t * relax);
         // Who left did so half-way, and of a long time only a part was spent walking.
         let walked = |t: f32| {
-            let walked = walking * t + (1.0 - walking) * (1.0 - libm::expf(-t * relax)) / relax;
+            let walked = walking * t + (1.0 - walking) * (1.0 - exp(-t * relax)) / relax;
             let index = libm::log2f(walked.max(0.1)).round().clamp(1.0, TIMES as f32) as usize - 1;
             let index = if walked < 1.0 { 0 } else { index };
-            (index, 1.0 - libm::expf(-walked / FLOOR_S))
+            (index, 1.0 - exp(-walked / FLOOR_S))
         };
         Step {
-            stays: libm::expf(-dt / STAY_S),
+            stays: exp(-dt / STAY_S),
             left_walking: on(dt / 2.0),
             walks_on: on(dt),
             left: walked(dt / 2.0),
@@ -219,7 +220,7 @@ impl Spread {
 fn first_ways(site: &Site, list: &[u16], place: &[u16]) -> Vec<f32> {
     let n = list.len();
     let mut m = vec![0.0; n * n];
-    let moved = 1.0 - libm::expf(-2.0 / ZONE_S);
+    let moved = 1.0 - exp(-2.0 / ZONE_S);
     for (row, z) in list.iter().enumerate() {
         let zone = &site.zones[usize::from(*z)];
         let near: Vec<usize> = zone
@@ -284,7 +285,7 @@ fn nearness_of_link(site: &Site, z: usize) -> f32 {
         .filter(|o| o.floor == zone.floor && is_link(o))
         .map(|o| {
             let [dx, dy] = [zone.position[0] - o.position[0], zone.position[1] - o.position[1]];
-            libm::expf(-(dx * dx + dy * dy).sqrt() / LINK_REACH_M)
+            exp(-(dx * dx + dy * dy).sqrt() / LINK_REACH_M)
         })
         .fold(0.0, f32::max)
 }

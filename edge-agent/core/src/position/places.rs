@@ -4,6 +4,7 @@
 //! ([`Hears`]). A sensor that never heard a place is not in its row; it is as unlikely to hear it as the counts are many,
 //! and if it does, then faintly. So the cost of an emission grows with the places its sensors hear, not with the map.
 
+use crate::math::{exp, ln};
 use crate::site::{SensorIx, ZoneIx};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,8 @@ const OUTLIERS: f32 = 0.03;
 const LOG_OUTLIER: f32 = -7.600_902_5;
 /// A place this far below the likeliest of its zone adds nothing, nats.
 const NOTHING: f32 = 8.0;
+/// Of a zone this far below the likeliest only its likeliest place counts, nats.
+const UNLIKELY: f32 = 20.0;
 /// √(2π).
 const ROOT_TAU: f32 = 2.506_628;
 
@@ -108,7 +111,7 @@ impl Places {
     pub(super) fn share(&mut self, zone: ZoneIx, weights: impl Iterator<Item = f32> + Clone) {
         let all: f32 = weights.clone().sum();
         for (place, weight) in self.zones[usize::from(zone.0)].iter().zip(weights) {
-            self.log_share[*place as usize] = libm::logf(weight / all);
+            self.log_share[*place as usize] = ln(weight / all);
         }
     }
 
@@ -119,7 +122,7 @@ impl Places {
             p.clamp(1e-5, HEARD_AT_BEST) * best
         };
         let never = chance(0.0);
-        self.never[place as usize] = (libm::logf(never / (1.0 - never)), libm::logf(1.0 - never));
+        self.never[place as usize] = (ln(never / (1.0 - never)), ln(1.0 - never));
         for (sensor, row) in self.rows.iter_mut().enumerate() {
             let count = counts.heard.iter().find(|c| usize::from(c.sensor.0) == sensor);
             let at = row.binary_search_by_key(&place, |h| h.place);
@@ -176,7 +179,12 @@ impl Places {
             }
         }
         for (l, places) in out.iter_mut().zip(&self.zones) {
-            *l = mixed(places.iter().map(|p| self.sums[*p as usize]));
+            *l = places.iter().map(|p| self.sums[*p as usize]).fold(f32::NEG_INFINITY, f32::max);
+        }
+        let likely = out.iter().copied().fold(f32::NEG_INFINITY, f32::max) - UNLIKELY;
+        for (l, places) in out.iter_mut().zip(&self.zones).filter(|(l, _)| **l > likely) {
+            let near = places.iter().map(|p| self.sums[*p as usize] - *l).filter(|d| *d > -NOTHING);
+            *l += ln(near.map(exp).sum());
         }
     }
 
@@ -220,14 +228,14 @@ impl Hears {
     fn new(place: u32, count: &Count, p: f32) -> Self {
         let few = SPREAD_OF_ONE * SPREAD_OF_ONE / count.weight.max(0.2);
         let spread = (SPREAD * SPREAD + few).sqrt();
-        let odds = libm::logf(p / (1.0 - p));
+        let odds = ln(p / (1.0 - p));
         Self {
             place,
             mean: count.sum / count.weight.max(f32::MIN_POSITIVE),
             scale: core::f32::consts::FRAC_1_SQRT_2 / spread,
-            at_mean: odds + libm::logf((1.0 - OUTLIERS) / (spread * ROOT_TAU)),
+            at_mean: odds + ln((1.0 - OUTLIERS) / (spread * ROOT_TAU)),
             outlier: odds + LOG_OUTLIER,
-            log_unheard: libm::logf(1.0 - p),
+            log_unheard: ln(1.0 - p),
         }
     }
 
@@ -243,11 +251,11 @@ impl Hears {
 fn mixed(places: impl Iterator<Item = f32> + Clone) -> f32 {
     let best = places.clone().fold(f32::NEG_INFINITY, f32::max);
     let near = places.map(|s| s - best).filter(|d| *d > -NOTHING);
-    if best > f32::NEG_INFINITY { best + libm::logf(near.map(libm::expf).sum()) } else { best }
+    if best > f32::NEG_INFINITY { best + ln(near.map(exp).sum()) } else { best }
 }
 
 /// Log-density of an RSSI where the sensor was not heard before.
 fn faintly(rssi: f32) -> f32 {
     let z = (rssi - FAINT) / (SPREAD_OF_FAINT * core::f32::consts::SQRT_2);
-    (libm::logf((1.0 - OUTLIERS) / (SPREAD_OF_FAINT * ROOT_TAU)) - z * z).max(LOG_OUTLIER)
+    (ln((1.0 - OUTLIERS) / (SPREAD_OF_FAINT * ROOT_TAU)) - z * z).max(LOG_OUTLIER)
 }

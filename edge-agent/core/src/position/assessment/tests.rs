@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::position::Calibration;
-use crate::site::FloorIx;
 use crate::site::{FloorDraft, SensorDraft, SensorIx, SiteDraft, ZoneDraft};
 use crate::time::Timestamp;
 
