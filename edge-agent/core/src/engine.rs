@@ -26,7 +26,7 @@ pub use desk::Desk;
 pub use intake::Taken;
 
 use crate::event::{Event, PrivacyMode, VisitId};
-use crate::explain::{Subject, Told};
+use crate::explain::Told;
 use crate::flow::Flow;
 use crate::identity::{Emissions, Families};
 use crate::observation::{Observation, Pseudonym};
@@ -122,8 +122,8 @@ pub struct EngineConfig {
     pub k: u32,
     /// Yield [`Output::Link`].
     pub links: bool,
-    /// Yield [`Output::Told`] of these.
-    pub explain: Option<Arc<Subject>>,
+    /// Yield [`Output::Told`] of this visit.
+    pub explain: Option<VisitId>,
 }
 
 impl Default for EngineConfig {

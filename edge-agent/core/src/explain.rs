@@ -1,8 +1,8 @@
 //! The story of a visit: what the engine saw of it, believed and decided, with the numbers it compared.
 //!
-//! Off unless [`crate::engine::EngineConfig::explain`] names whose story is wanted; then the engine yields a [`Told`] for each
-//! step, in order and just before the events that follow from it. Nothing is decided differently: events are the same
-//! with and without.
+//! Off unless [`crate::engine::EngineConfig::explain`] names the visit; then the engine yields a [`Told`] for each step, in
+//! order and just before the events that follow from it. Nothing is decided differently: events are the same with and
+//! without.
 
 use crate::event::VisitId;
 use crate::observation::{self, Pseudonym, Receipt};
@@ -11,27 +11,9 @@ use crate::site::{FloorIx, SensorIx, TillIx, ZoneIx};
 use crate::time::{Span, Timestamp};
 use crate::visit::Device;
 
-/// Whose story is told: of these visits, and of whatever is heard under these pseudonyms.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Subject {
-    /// Visits.
-    pub visits: Vec<VisitId>,
-    /// First pseudonyms of devices.
-    pub devices: Vec<Pseudonym>,
-}
-
-impl Subject {
-    /// Whether a device's story is wanted.
-    pub fn is_about(&self, site: &str, d: &Device) -> bool {
-        self.devices.contains(&d.name) || (!self.visits.is_empty() && self.visits.contains(&d.visit(site)))
-    }
-}
-
 /// A step of a story.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
-    /// Whose.
-    pub visit: VisitId,
     /// First pseudonym of the device.
     pub device: Pseudonym,
     /// When the engine took it; what it is about may lie before.
@@ -134,10 +116,15 @@ pub enum Note {
     },
     /// It goes on under another address.
     Continued {
-        /// The first pseudonym of the other.
-        other: Pseudonym,
-        /// Under which it was heard since.
+        /// The visit that had begun under it.
+        visit: VisitId,
+        /// When that was heard first.
         since: Timestamp,
+    },
+    /// It is another visit under another address, and ends here.
+    GoesOnAs {
+        /// The visit that goes on.
+        visit: VisitId,
     },
     /// The device table was full: it was the one to go.
     Evicted,
@@ -256,10 +243,23 @@ pub struct ReceiptStory {
     pub least: f32,
     /// Probability that the one whose story this is was in the zone just then.
     pub there: f32,
-    /// Sales of the same zone nearby that wait for their own buyers: till, when, number, how many may have bought.
-    pub waiting: Vec<(TillIx, Timestamp, Option<String>, u32)>,
-    /// Sales of the same zone nearby whose buyers are known: when, who, how surely.
+    /// Sales of the same zone about that time that wait for their own buyers.
+    pub waiting: Vec<Waiting>,
+    /// Sales of the same zone about that time whose buyers are known: when, who, how surely.
     pub decided: Vec<(Timestamp, VisitId, f32)>,
+}
+
+/// Another sale that waits for its buyer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waiting {
+    /// Its till.
+    pub till: TillIx,
+    /// When.
+    pub at: Timestamp,
+    /// Its number.
+    pub number: Option<String>,
+    /// How many visits may have bought it.
+    pub candidates: u32,
 }
 
 /// What speaks for a buyer.

@@ -4,26 +4,28 @@ use super::exit::{Exit, Failure};
 use super::inputs::InputArgs;
 use super::site::read_site;
 use crate::privacy::Privacy;
+use crate::story::Story;
 use clap::Args;
 use gateway::observation::{MacAddr, Observation};
 use gateway::source::Replay;
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use visit_core::engine::{Engine, EngineConfig, Output, Taken};
-use visit_core::event::{Body, CloudEvent, Event, Extra};
+use visit_core::event::{Body, CloudEvent, Event, Extra, VisitId};
 use visit_core::observation::{Observation as Kept, Pseudonym};
+use visit_core::site::Site;
 
 /// Arguments of `replay`.
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
     #[command(flatten)]
     input: InputArgs,
-    /// Where the events go, one CloudEvent a line; standard output when left out.
+    /// Where the events go, one CloudEvent a line; standard output when left out, unless --explain has it.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
     /// Add the address to each visit event (`data.addr`). For evaluation only; the daemon has no such switch.
@@ -32,6 +34,13 @@ pub struct ReplayArgs {
     /// Where to write which address belongs to which device, one JSON object a line. For evaluation only.
     #[arg(long, value_name = "FILE")]
     links: Option<PathBuf>,
+    /// Tell the story of one visit on standard output: what was heard of it, where that put it, and why each event came of
+    /// it. VISIT is the `visit_id` of an event of the same recordings.
+    #[arg(long, value_name = "VISIT", value_parser = visit_id)]
+    explain: Option<VisitId>,
+    /// Where the story goes instead.
+    #[arg(long, value_name = "FILE", requires = "explain")]
+    story: Option<PathBuf>,
 }
 
 /// Runs `replay`.
@@ -39,23 +48,31 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let site = Arc::new(read_site(&args.input.site)?);
     let replay = args.input.open(&site)?;
     let privacy = Privacy::for_replay(&site).map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
-    let events = Lines::create(args.events.as_deref())?;
+    // Standard output is the story's, if there is one.
+    let to_stdout = args.explain.is_none() || args.story.is_some();
+    let events = (args.events.is_some() || to_stdout).then(|| Lines::create(args.events.as_deref()));
+    let events = events.transpose()?;
+    let told = match args.explain {
+        Some(visit) => Some(Telling::new(&site, visit, args.story.as_deref())?),
+        None => None,
+    };
     let links = args.links.as_deref().map(|path| Lines::create(Some(path))).transpose()?;
-    let config = EngineConfig { links: links.is_some(), ..args.input.engine(&site)? };
+    let config = EngineConfig { links: links.is_some(), explain: args.explain, ..args.input.engine(&site)? };
     let mut player = Player {
-        engine: Engine::new(site, config),
+        engine: Engine::new(Arc::clone(&site), config),
         privacy,
         addresses: (args.with_addr || links.is_some()).then(HashMap::new),
         with_addr: args.with_addr,
         devices: Vec::new(),
         events,
         links,
+        told,
         written: 0,
     };
     player.play(replay)
 }
 
-struct Player {
+struct Player<'a> {
     engine: Engine,
     privacy: Privacy,
     /// What pseudonyms stand for, when the evaluation asks.
@@ -63,12 +80,13 @@ struct Player {
     with_addr: bool,
     /// Links in the order they were found.
     devices: Vec<(Pseudonym, Pseudonym)>,
-    events: Lines,
+    events: Option<Lines>,
     links: Option<Lines>,
+    told: Option<Telling<'a>>,
     written: u64,
 }
 
-impl Player {
+impl Player<'_> {
     fn play(&mut self, mut replay: Replay) -> Result<Exit, Failure> {
         let started = Instant::now();
         let mut errors = 0u64;
@@ -86,7 +104,9 @@ impl Player {
             self.engine.advance(at);
             self.drain()?;
         }
-        self.events.finish()?;
+        if let Some(events) = &mut self.events {
+            events.finish()?;
+        }
         self.write_links()?;
         let counts = *replay.counts();
         for problem in replay.problems().kept() {
@@ -97,6 +117,9 @@ impl Player {
             eprintln!("edge-agent: … and {more} more");
         }
         self.summarise(&counts, started.elapsed().as_secs_f64());
+        if let Some(told) = &mut self.told {
+            told.finish()?;
+        }
         let bad = errors + counts.bad_lines + counts.damaged_inputs > 0;
         Ok(if bad { Exit::BadData } else { Exit::Ok })
     }
@@ -124,7 +147,12 @@ impl Player {
             match output {
                 Output::Event(event) => self.write(&event)?,
                 Output::Link { address, device } => self.devices.push((address, device)),
-                Output::Ledger(_) | Output::Settled(_) | Output::Told(_) => {}
+                Output::Told(step) => {
+                    if let Some(told) = &mut self.told {
+                        told.out.write(&told.story.told(&step))?;
+                    }
+                }
+                Output::Ledger(_) | Output::Settled(_) => {}
             }
         }
         Ok(())
@@ -136,14 +164,20 @@ impl Player {
             extra.addr = known.get(&v.device).map(|addr| addr.reveal());
         }
         self.written += 1;
-        self.events.write(&CloudEvent { event, extra: &extra }.to_json())
+        if let Some(told) = &mut self.told {
+            told.event(event)?;
+        }
+        match &mut self.events {
+            Some(events) => events.write(&CloudEvent { event, extra: &extra }.to_json()),
+            None => Ok(()),
+        }
     }
 
     /// One line for each address: the device it was last said to belong to.
     fn write_links(&mut self) -> Result<(), Failure> {
         let (Some(lines), Some(known)) = (&mut self.links, &self.addresses) else { return Ok(()) };
         let last: HashMap<Pseudonym, Pseudonym> = self.devices.iter().copied().collect();
-        let mut done = std::collections::HashSet::new();
+        let mut done = HashSet::new();
         for (address, _) in &self.devices {
             if let (true, Some(addr)) = (done.insert(address), known.get(address)) {
                 let device = root(&last, *address);
@@ -169,6 +203,62 @@ impl Player {
             self.written, counts.yielded
         );
     }
+}
+
+/// The story of a visit on its way out.
+struct Telling<'a> {
+    visit: VisitId,
+    story: Story<'a>,
+    out: Lines,
+    /// Visits there are events of, and one of them.
+    visits: HashSet<VisitId>,
+    first: Option<VisitId>,
+}
+
+impl<'a> Telling<'a> {
+    fn new(site: &'a Site, visit: VisitId, path: Option<&Path>) -> Result<Self, Failure> {
+        let (story, out) = (Story::new(site, visit), Lines::create(path)?);
+        Ok(Self { visit, story, out, visits: HashSet::new(), first: None })
+    }
+
+    fn event(&mut self, event: &Event) -> Result<(), Failure> {
+        if let Body::Visit(v) = &event.body {
+            self.first = self.first.or(Some(v.visit));
+            self.visits.insert(v.visit);
+        }
+        match self.story.event(event) {
+            Some(line) => self.out.write(&line),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the story; an error if there was none.
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.out.finish()?;
+        if self.story.has_begun() {
+            return Ok(());
+        }
+        let there = match self.first {
+            Some(first) => format!("there are {} other visits, such as {first}", self.visits.len()),
+            None => "there are no visits at all".to_owned(),
+        };
+        Err(Failure::new(
+            Exit::BadData,
+            format!(
+                "--explain: no visit {} in these recordings: {there}. The ids are `visit_id` in the events that `replay` \
+                 writes of the same recordings with the same map; those a gateway publishes are made with a key of its own",
+                self.visit
+            ),
+        ))
+    }
+}
+
+/// A visit id as events show it.
+fn visit_id(text: &str) -> Result<VisitId, String> {
+    let wrong = || "no visit id; copy the 32 hexadecimal digits of `visit_id` from an event of `replay --events FILE`";
+    let digits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let id = u128::from_str_radix(text, 16).ok().filter(|_| digits);
+    id.map(VisitId).ok_or_else(|| wrong().to_owned())
 }
 
 /// Follows links to the device that an address ended up with.

@@ -67,14 +67,17 @@ impl Desk<'_> {
         id
     }
 
+    /// Whether the story of `d` is wanted.
+    #[inline]
+    pub fn explains(&self, d: &Device) -> bool {
+        self.config.explain.is_some_and(|visit| d.visit(&self.site.id) == visit)
+    }
+
     /// Tells a step of the story of `d`, if it is wanted.
     #[inline]
     pub fn tell(&mut self, d: &Device, note: impl FnOnce() -> Note) {
-        if let Some(subject) = &self.config.explain
-            && subject.is_about(&self.site.id, d)
-        {
-            let visit = d.visit(&self.site.id);
-            self.out.push_back(Output::Told(Told { visit, device: d.name, now: self.now, note: note() }));
+        if self.explains(d) {
+            self.out.push_back(Output::Told(Told { device: d.name, now: self.now, note: note() }));
         }
     }
 

@@ -1,8 +1,8 @@
-//! How the buyer of a receipt was sought, for the stories of those who may have to do with it.
+//! How the buyer of a receipt was sought, for the story of a visit that may have to do with it.
 
 use super::{Engine, Output};
 use crate::event::VisitId;
-use crate::explain::{Note, ReceiptStory, Told, Weighed};
+use crate::explain::{Note, ReceiptStory, Told, Waiting, Weighed};
 use crate::observation::{Receipt, ReceiptKind};
 use crate::purchase::{ATTRIBUTED, Candidate, Posterior, shares};
 use crate::site::ZoneIx;
@@ -13,18 +13,23 @@ use crate::visit::Device;
 const THERE: f32 = 0.05;
 
 impl Engine {
-    /// Tells how the buyer of a receipt was sought, to all whose stories are told and who may have to do with it.
+    /// Tells how the buyer of a receipt was sought, if the visit whose story is told may have to do with it.
     #[cold]
     pub(super) fn tell_receipt(&mut self, receipt: &Receipt, p: &Posterior, now: Timestamp) {
-        let Some(subject) = self.config.explain.clone() else { return };
-        if receipt.kind != ReceiptKind::Sale {
+        let Some(visit) = self.config.explain.filter(|_| receipt.kind == ReceiptKind::Sale) else { return };
+        let mut devices = self.state.table.iter().map(|(_, d)| d);
+        let Some(d) = devices.find(|d| d.visit(&self.site.id) == visit) else { return };
+        let zone = self.site.till(receipt.till).zone;
+        let (device, there) = (d.name, there(d, zone, receipt.at));
+        let (candidates, nobody) = self.weighed(receipt, zone);
+        if there < THERE && candidates.iter().all(|c| c.visit != visit) {
             return;
         }
-        let zone = self.site.till(receipt.till).zone;
-        let (candidates, nobody) = self.weighed(receipt, zone);
-        let waiting = self.rivals(receipt).map(|r| {
-            let n = self.candidates(self.site.till(r.till).zone, r.at).len() as u32;
-            (r.till, r.at, r.number.clone(), n)
+        let waiting = self.rivals(receipt).map(|r| Waiting {
+            till: r.till,
+            at: r.at,
+            number: r.number.clone(),
+            candidates: self.candidates(zone, r.at).len() as u32,
         });
         let story = ReceiptStory {
             receipt: receipt.clone(),
@@ -34,21 +39,12 @@ impl Engine {
             best: p.best.and_then(|(slot, sure)| Some((self.visit_in(slot)?, sure))),
             none: p.none,
             least: ATTRIBUTED,
-            there: 0.0,
+            there,
             waiting: waiting.collect(),
             decided: self.state.purchases.decided_around(zone, receipt.at),
             candidates,
         };
-        let mut told = Vec::new();
-        for (_, d) in self.state.table.iter().filter(|(_, d)| subject.is_about(&self.site.id, d)) {
-            let visit = d.visit(&self.site.id);
-            let there = there(d, zone, receipt.at);
-            if there >= THERE || story.candidates.iter().any(|c| c.visit == visit) {
-                let note = Note::Receipt(Box::new(ReceiptStory { there, ..story.clone() }));
-                told.push(Output::Told(Told { visit, device: d.name, now, note }));
-            }
-        }
-        self.out.extend(told);
+        self.out.push_back(Output::Told(Told { device, now, note: Note::Receipt(Box::new(story)) }));
     }
 
     /// The candidates with their weights, and what speaks for nobody and for somebody heard elsewhere.

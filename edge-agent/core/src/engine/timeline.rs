@@ -160,7 +160,7 @@ impl Engine {
             d.identity = Identity::Stable;
         }
         let mut desk = desk!(self, now);
-        if desk.config.explain.is_some() {
+        if desk.explains(d) {
             tell_heard(d, &e, is_new, moments, &self.moved, &mut desk);
         }
         visit::heard(d, e.at, gap, &self.moved, &mut desk);

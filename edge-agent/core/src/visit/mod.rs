@@ -163,7 +163,14 @@ pub fn lost_sight(d: &mut Device, desk: &mut Desk<'_>) {
 
 /// The device heard as `new` is `d` under another address: `d` goes on where `new` is.
 pub fn go_on_as(d: &mut Device, new: &Device, desk: &mut Desk<'_>) {
-    desk.tell(d, || Note::Continued { other: new.name, since: new.first_heard });
+    if desk.explains(d) {
+        let visit = new.visit(&desk.site.id);
+        desk.tell(d, || Note::Continued { visit, since: new.first_heard });
+    }
+    if desk.explains(new) {
+        let visit = d.visit(&desk.site.id);
+        desk.tell(new, || Note::GoesOnAs { visit });
+    }
     let later = d.millis(new.first_heard);
     d.track = new.track;
     d.track.shift(later);

@@ -6,7 +6,7 @@ use crate::engine::Desk;
 use crate::explain::{DwellStep, Dwelling, Note, SilenceStep};
 
 pub(super) fn silent(d: &Device, so: SilenceStep, desk: &mut Desk<'_>) {
-    if desk.config.explain.is_none() {
+    if !desk.explains(d) {
         return;
     }
     let silence = desk.now.since(d.last_heard());
@@ -17,7 +17,7 @@ pub(super) fn silent(d: &Device, so: SilenceStep, desk: &mut Desk<'_>) {
 }
 
 pub(super) fn climbed(d: &Device, climb: &Climb, desk: &mut Desk<'_>) {
-    if desk.config.explain.is_none() {
+    if !desk.explains(d) {
         return;
     }
     let since = d.moment(climb.since);
@@ -35,7 +35,7 @@ pub(super) fn climbed(d: &Device, climb: &Climb, desk: &mut Desk<'_>) {
 }
 
 pub(super) fn stayed(d: &Device, stay: &Stay, so: DwellStep, desk: &mut Desk<'_>) {
-    if desk.config.explain.is_none() {
+    if !desk.explains(d) {
         return;
     }
     let made_of = Dwelling {
