@@ -122,8 +122,8 @@ pub(super) fn next_step(site: &Site, i: &Inspection, advice: &Advice) -> NextSte
         Advice::Spare(sensors) => (
             "spare_sensor",
             format!(
-                "nothing to do: any one of {} could fail without being missed, one at a time. Survey again before you take \
-                 away more than one",
+                "{}: any one of these could fail without being missed, one at a time. Survey again before you take away \
+                 more than one",
                 list(sensors.iter().map(sensor))
             ),
         ),
@@ -149,7 +149,7 @@ fn one_more(site: &Site, i: &Inspection, zone: ZoneIx, gain: f32) -> String {
             "put {} in order, or another sensor into {id}: {gain} if one hears there as others do",
             s.id
         ),
-        None => format!("one more sensor would help in {id}: {gain}"),
+        None => format!("one more sensor would help in {id}: {gain}, if it is the only one added"),
     }
 }
 

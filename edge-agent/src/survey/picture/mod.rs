@@ -33,7 +33,7 @@ const CLASSES: [(f32, &str, &str); 5] = [
 /// Colours by ColorBrewer (RdYlBu, safe for the colour-blind), text on them with a contrast of 4.5 and more.
 const STYLE: &str = "\
 svg{background:#fff;font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','Noto Sans CJK SC',sans-serif}\
-text{fill:#1b1f24}.dim{fill:#57606a}.panel{fill:#f6f8fa;stroke:#d0d7de}\
+text{fill:#1b1f24}.dim{fill:#57606a}.head{stroke:#fff;stroke-width:4;paint-order:stroke;stroke-linejoin:round}.panel{fill:#f6f8fa;stroke:#d0d7de}\
 .cell{stroke:#fff;stroke-width:2}.a{fill:#2c7bb6}.b{fill:#abd9e9}.c{fill:#ffffbf}.d{fill:#fdae61}.e{fill:#d7191c}\
 .u{fill:url(#unknown)}.in{fill:#111}.in.on-a,.in.on-e{fill:#fff}\
 .in{paint-order:stroke;stroke-width:3;stroke-linejoin:round}.on-a{stroke:#2c7bb6}.on-b{stroke:#abd9e9}.on-c{stroke:#ffffbf}\
@@ -41,8 +41,8 @@ text{fill:#1b1f24}.dim{fill:#57606a}.panel{fill:#f6f8fa;stroke:#d0d7de}\
 .near{stroke:#1b1f24}.far{stroke:#8250df;stroke-dasharray:7 4}.arrow,.halo{fill:none}.halo{stroke:#fff;stroke-opacity:.7}\
 .nearhead{fill:#1b1f24}.farhead{fill:#8250df}\
 .sensor{fill:#fff;stroke:#1b1f24;stroke-width:1.6}.spare{fill:#fff;fill-opacity:.45;stroke:#57606a;stroke-dasharray:2 1.5}\
-.bad{fill:#cf222e;stroke:#fff;stroke-width:2}.badtext{fill:#cf222e;stroke:#fff;stroke-width:3;paint-order:stroke}\
-@media screen and (prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}.dim{fill:#9da7b3}\
+.bad{fill:#cf222e;stroke:#fff;stroke-width:2}.chip{fill:#fff}.badtext{fill:#a40e26;font-weight:600}\
+@media screen and (prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}.dim{fill:#9da7b3}.head{stroke:#0d1117}\
 .panel{fill:#161b22;stroke:#30363d}.cell{stroke:#161b22}.in{fill:#111}.in.on-a,.in.on-e{fill:#fff}.in.on-u{fill:#e6edf3;stroke:#21262d}\
 .halo{stroke:#0d1117}.near{stroke:#f0f6fc}.nearhead{fill:#f0f6fc}.far{stroke:#d2a8ff}.farhead{fill:#d2a8ff}\
 .hatch{stroke:#6e7681}.hatched{fill:#21262d}}";
@@ -54,6 +54,7 @@ pub fn picture(site: &Site, inspection: &Inspection) -> String {
     let floors: Vec<FloorIx> = (0..site.floors.len() as u16).map(FloorIx).collect();
     floors.iter().for_each(|f| p.panel(*f));
     p.arrows();
+    floors.iter().for_each(|f| p.title(*f));
     floors.iter().for_each(|f| p.sensors_and_names(*f));
     p.legend();
     p.svg.push_str("</svg>\n");
@@ -153,27 +154,9 @@ impl<'a> Picture<'a> {
     fn panel(&mut self, floor: FloorIx) {
         let [x, y] = self.corners[usize::from(floor.0)];
         let [w, h] = self.frame.size;
-        let f = self.site.floor(floor);
-        let name = f.name.as_ref().map_or_else(String::new, |n| format!(" {}", escaped(n)));
-        let figures = self.i.assessment.floors(self.site);
-        let figures = &figures[usize::from(floor.0)];
-        let right = match figures.right {
-            Some(r) => format!(
-                "right zone {:.0} %, right floor {:.0} %",
-                r.stays * 100.0,
-                figures.taken_for[usize::from(floor.0)].stays * 100.0
-            ),
-            None => "not judged".to_owned(),
-        };
         let _ = writeln!(
             self.svg,
-            "<rect class=\"panel\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" rx=\"6\"/>\n\
-             <text x=\"{x:.1}\" y=\"{:.1}\" font-size=\"15\" font-weight=\"600\">{}{name}</text>\n\
-             <text class=\"dim\" x=\"{:.1}\" y=\"{:.1}\" font-size=\"13\" text-anchor=\"end\">{right}</text>",
-            y - 8.0,
-            escaped(&f.id),
-            x + w,
-            y - 8.0
+            "<rect class=\"panel\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" rx=\"6\"/>"
         );
         for zone in self.zones_on(floor) {
             let corners: Vec<String> = self
@@ -190,6 +173,33 @@ impl<'a> Picture<'a> {
                 self.story(zone)
             );
         }
+    }
+
+    /// Above a panel, on top of the arrows that come from another.
+    fn title(&mut self, floor: FloorIx) {
+        let [x, y] = self.corners[usize::from(floor.0)];
+        let w = self.frame.size[0];
+        let f = self.site.floor(floor);
+        let name = f.name.as_ref().map_or_else(String::new, |n| format!(" {}", escaped(n)));
+        let figures = self.i.assessment.floors(self.site);
+        let figures = &figures[usize::from(floor.0)];
+        let right = match figures.right {
+            Some(r) => format!(
+                "right zone {:.0} %, right floor {:.0} %",
+                r.stays * 100.0,
+                figures.taken_for[usize::from(floor.0)].stays * 100.0
+            ),
+            None => "not judged".to_owned(),
+        };
+        let _ = writeln!(
+            self.svg,
+            "<text class=\"head\" x=\"{x:.1}\" y=\"{:.1}\" font-size=\"15\" font-weight=\"600\">{}{name}</text>\n\
+             <text class=\"dim head\" x=\"{:.1}\" y=\"{:.1}\" font-size=\"13\" text-anchor=\"end\">{right}</text>",
+            y - 8.0,
+            escaped(&f.id),
+            x + w,
+            y - 8.0
+        );
     }
 
     /// What a pointer on a cell is told.
@@ -246,7 +256,7 @@ impl<'a> Picture<'a> {
                 b[0] - ux * off,
                 b[1] - uy * off
             );
-            let wide = 1.2 + 5.0 * share;
+            let wide = 1.2 + 3.4 * share;
             let _ = writeln!(
                 self.svg,
                 "<path class=\"halo\" d=\"{way}\" stroke-width=\"{:.1}\"/><path class=\"arrow {class}\" d=\"{way}\" \
@@ -297,12 +307,17 @@ impl<'a> Picture<'a> {
             let id = escaped(&s.id);
             let _ = writeln!(self.svg, "<title>{id}: {says}</title></path>");
             if class == "bad" {
+                // Above it, on a ground of its own: below are the words of the zone.
+                let [small, wide] = [size * 0.85, s.id.chars().count() as f32 * size * 0.58 + 6.0];
                 let _ = writeln!(
                     self.svg,
-                    "<text class=\"badtext\" x=\"{:.1}\" y=\"{:.1}\" font-size=\"{:.1}\">{id}</text>",
-                    x + 8.0,
-                    y + 3.0,
-                    size * 0.85
+                    "<rect class=\"chip\" x=\"{:.1}\" y=\"{:.1}\" width=\"{wide:.1}\" height=\"{:.1}\" rx=\"3\"/>\
+                     <text class=\"badtext\" x=\"{x:.1}\" y=\"{:.1}\" font-size=\"{small:.1}\" \
+                     text-anchor=\"middle\">{id}</text>",
+                    x - wide / 2.0,
+                    y - 10.0 - small,
+                    small + 3.0,
+                    y - 10.0
                 );
             }
         }
