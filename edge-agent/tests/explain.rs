@@ -48,7 +48,7 @@ fn shape(line: &str) -> String {
     let mut words: Vec<String> = line.split_whitespace().map(word).collect();
     words.iter_mut().for_each(|w| {
         while w.contains("##") {
-            *w = w.replace("##", "#")
+            *w = w.replace("##", "#");
         }
     });
     words.join(" ")

@@ -1,6 +1,6 @@
 //! The report for people, as the terminal shows it.
 
-use super::report::{FloorReport, FloorShare, Report, SensorReport, Share, ZoneReport};
+use super::report::{FloorReport, Report, SensorReport, Share, ZoneReport};
 use super::words::list;
 use std::fmt::{self, Display, Formatter, Write as _};
 
@@ -93,9 +93,9 @@ impl Report {
             }
             return Ok(());
         }
-        let of: [(&str, fn(&FloorShare) -> f32); 2] = [("stays", |t| t.stays), ("single scans", |t| t.scans)];
         let wide = self.floors.iter().map(|r| r.floor.chars().count()).max().unwrap_or(0).max(5);
-        for (what, share) in of {
+        for what in ["stays", "single scans"] {
+            let of = |stays, scans| if what == "stays" { stays } else { scans };
             writeln!(f, "\nFloors, % of {what}; rows: where it was, columns: what it is taken for")?;
             write!(f, "  {:wide$}", "")?;
             for r in &self.floors {
@@ -105,9 +105,9 @@ impl Report {
             for r in &judged {
                 write!(f, "  {:wide$}", r.floor)?;
                 for t in &r.taken_for {
-                    write!(f, "  {:>wide$}", tenths(share(t)))?;
+                    write!(f, "  {:>wide$}", tenths(of(t.stays, t.scans)))?;
                 }
-                let right = r.right_zone.map_or(0.0, |s| if what == "stays" { s.stays } else { s.scans });
+                let right = r.right_zone.map_or(0.0, |s| of(s.stays, s.scans));
                 writeln!(f, "    {:>10}", tenths(right))?;
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! A receipt waits [`WAIT`] (or as long as the configuration says): whoever paid leaves the shop soon, and that has to
 //! be heard. [`candidates`] are the visits that may have been in the till's zone when it was printed; [`share_out`] says
-//! who bought, when several receipts of one zone within [`TOGETHER`] have different buyers.
+//! who bought, when several receipts of one zone within `TOGETHER` have different buyers.
 
 use crate::event::VisitId;
 use crate::observation::{DayTotals, Receipt, ReceiptKind};
@@ -92,7 +92,7 @@ impl Purchases {
         if self.waiting.len() > WAITING { self.waiting.pop_front() } else { None }
     }
 
-    /// The sales that wait and were printed within [`TOGETHER`] of `at`.
+    /// The sales that wait and were printed within `TOGETHER` of `at`.
     pub fn sales_around(&self, at: Timestamp) -> impl Iterator<Item = &Receipt> {
         let sale = |p: &Paper| matches!(p, Paper::Receipt(r) if r.kind == ReceiptKind::Sale);
         let around = self.waiting.iter().take_while(move |p| p.at() <= at + TOGETHER);

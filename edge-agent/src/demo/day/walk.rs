@@ -47,7 +47,7 @@ const SCAN_EVERY_MS: i64 = 2_000;
 
 /// The readings of a walk through all zones of a map, in time order. Zones that cannot be walked to are left out.
 pub fn commissioning_walk(plan: &Plan, options: WalkOptions) -> Vec<WalkReading> {
-    let rng = Rng::new(options.seed ^ 0x77_616c_6b);
+    let rng = Rng::new(options.seed ^ 0x7761_6c6b);
     let mut readings = Vec::new();
     let mut now = 0;
     for lap in 0..options.laps.min(20) {
