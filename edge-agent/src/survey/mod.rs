@@ -1,7 +1,7 @@
 //! The commissioning walk: reading it, judging the installation by it, and drawing it.
 //!
-//! [`labelled`] and [`of_phone`] turn walks into scans; [`visit_core::position::Inspection`] judges them; [`Report`] says what was found, by the
-//! names of the site map, as JSON and (`text`, `words`) for people; [`picture`] draws it.
+//! [`labelled`] and [`of_phone`] turn walks into scans; [`visit_core::position::Inspection`] judges them; [`Report`] says what
+//! was found, by the names of the site map, as JSON and (`text`, `words`) for people; [`picture`] draws it.
 
 mod found;
 mod marks;
