@@ -14,4 +14,5 @@ pub mod pipeline;
 pub mod privacy;
 pub mod publish;
 pub mod store;
+pub mod story;
 pub mod survey;

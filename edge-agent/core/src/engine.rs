@@ -16,6 +16,7 @@ mod counts;
 mod desk;
 mod intake;
 mod lessons;
+mod receipt_story;
 mod table;
 mod till;
 mod timeline;
@@ -26,6 +27,7 @@ pub use intake::Taken;
 
 use crate::calendar::Calendar;
 use crate::event::{Event, PrivacyMode, VisitId};
+use crate::explain::Told;
 use crate::flow::Flow;
 use crate::identity::{Emissions, Families};
 use crate::observation::{Observation, Pseudonym};
@@ -60,6 +62,9 @@ pub enum Output {
     /// What was taken in under this ticket ([`crate::observation::Receipt::ticket`]) is recorded, or was before: the
     /// shell need not keep it any longer. Belongs to the same commit as the events before it.
     Settled(u64),
+    /// A step of the story of a visit (only with [`EngineConfig::explain`]: offline). Stands before the events that follow
+    /// from it.
+    Told(Told),
 }
 
 /// A change of the visit ledger.
@@ -120,6 +125,8 @@ pub struct EngineConfig {
     pub k: u32,
     /// Yield [`Output::Link`].
     pub links: bool,
+    /// Yield [`Output::Told`] of this visit.
+    pub explain: Option<VisitId>,
 }
 
 impl Default for EngineConfig {
@@ -140,6 +147,7 @@ impl Default for EngineConfig {
             calendar: Calendar::default(),
             k: 10,
             links: false,
+            explain: None,
         }
     }
 }

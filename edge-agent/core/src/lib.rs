@@ -11,6 +11,7 @@
 pub mod calendar;
 pub mod engine;
 pub mod event;
+pub mod explain;
 pub mod flow;
 pub mod identity;
 mod math;

@@ -248,6 +248,23 @@ proptest! {
     }
 
     #[test]
+    fn a_story_that_is_told_changes_no_event(config in settings(), all in plausible(), which in any::<prop::sample::Index>()) {
+        let plain = play(&config, &all, |_| Some(0));
+        let visits: Vec<_> = plain.iter().filter_map(|o| match o {
+            Output::Event(e) => if let Body::Visit(v) = &e.body { Some(v.visit) } else { None },
+            _ => None,
+        }).collect();
+        if !visits.is_empty() {
+            let explain = Some(visits[which.index(visits.len())]);
+            let mut told = play(&EngineConfig { explain, ..config }, &all, |_| Some(0));
+            let before = told.len();
+            told.retain(|o| !matches!(o, Output::Told(_)));
+            prop_assert!(told.len() < before, "there is such a visit, and nothing is told of it");
+            prop_assert_eq!(plain, told);
+        }
+    }
+
+    #[test]
     fn hostile_times_and_places_break_nothing(config in settings(), all in hostile()) {
         let mut p = Played::new(config.clone());
         for o in all {

@@ -1,7 +1,7 @@
 //! `edge-agent run`: the daemon.
 
 use super::exit::{Exit, Failure};
-use super::replay::open_failure;
+use super::inputs::open_failure;
 use crate::agent::{self, AgentError};
 use crate::calendar;
 use crate::config::{

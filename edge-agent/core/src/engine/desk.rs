@@ -5,6 +5,7 @@ use crate::event::{
     Body, Confidence, Event, EventId, FlowInterval, FlowPeriod, PrivacyMode, ReceiptRecorded,
     ReceiptsReconciled, VisitEvent, VisitFact,
 };
+use crate::explain::{Note, Told};
 use crate::flow::Flow;
 use crate::observation::Receipt;
 use crate::position::Locator;
@@ -64,6 +65,20 @@ impl Desk<'_> {
         });
         self.push(id, time, body);
         id
+    }
+
+    /// Whether the story of `d` is wanted.
+    #[inline]
+    pub fn explains(&self, d: &Device) -> bool {
+        self.config.explain.is_some_and(|visit| d.visit(&self.site.id) == visit)
+    }
+
+    /// Tells a step of the story of `d`, if it is wanted.
+    #[inline]
+    pub fn tell(&mut self, d: &Device, note: impl FnOnce() -> Note) {
+        if self.explains(d) {
+            self.out.push_back(Output::Told(Told { device: d.name, now: self.now, note: note() }));
+        }
     }
 
     /// Stores the state of a visit of which something was published.

@@ -7,10 +7,12 @@
 use super::continuity::{Newcomer, Who};
 use super::desk::desk;
 use super::table::Key;
-use super::{Engine, Output};
+use super::{Desk, Engine, Output};
 use crate::event::Identity;
+use crate::explain::{Emission, Note};
 use crate::identity::{Closed, class_of};
 use crate::observation::{Heard, Observation, Pseudonym, SensorHealth, Sighting};
+use crate::position::{Moments, Moved};
 use crate::purchase::Paper;
 use crate::site::ZoneKind;
 use crate::time::{Span, Timestamp};
@@ -35,6 +37,26 @@ pub(super) enum Step {
     Emission,
     Device,
     Receipt,
+}
+
+/// What was heard of a device, and where that puts it.
+#[cold]
+fn tell_heard(d: &Device, e: &Closed, first: bool, moments: Moments, moved: &[Moved], desk: &mut Desk<'_>) {
+    let emission = Emission {
+        at: e.at,
+        first,
+        by: e.sensors.to_vec(),
+        kind: e.heard,
+        alone: desk.locator.alone(),
+        belief: d.track.iter().collect(),
+        staying: d.track.staying(),
+        inside: desk.locator.inside(&d.track),
+        offset_db: d.track.offset(),
+    };
+    desk.tell(d, || Note::Heard(Box::new(emission)));
+    for m in moved {
+        desk.tell(d, || Note::moved(d, m, Some(moments)));
+    }
 }
 
 impl Engine {
@@ -148,6 +170,9 @@ impl Engine {
             d.identity = Identity::Stable;
         }
         let mut desk = desk!(self, now);
+        if desk.explains(d) {
+            tell_heard(d, &e, is_new, moments, &self.moved, &mut desk);
+        }
         visit::heard(d, e.at, gap, &self.moved, &mut desk);
         if d.seq != seq {
             desk.keep(d);
