@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 mod flow;
 mod json;
+mod privacy;
 mod receipts;
 #[cfg(feature = "schema")]
 pub mod samples;
@@ -21,6 +22,7 @@ pub mod schema;
 
 pub use flow::{DwellQuantiles, Estimate, FlowBasis, FlowInterval, FlowScope};
 pub use json::{CloudEvent, Extra};
+pub use privacy::{DegradeReason, Degraded, Erased, PrivacyNotice};
 pub use receipts::{
     Attribution, DeclaredTotals, ReceiptKeyBasis, ReceiptRecorded, ReceiptsReconciled, RecordedTotals,
 };
@@ -148,6 +150,8 @@ pub enum Body {
     Flow(FlowInterval),
     /// The receipts of a day were compared with what the till says.
     Reconciled(ReceiptsReconciled),
+    /// Something happened to data about persons.
+    Privacy(PrivacyNotice),
 }
 
 /// A fact about one visit.
@@ -394,6 +398,7 @@ impl Event {
             Body::Receipt(_) => "mall.receipt.recorded".into(),
             Body::Reconciled(_) => "mall.receipt.reconciled".into(),
             Body::Flow(_) => "mall.flow.interval".into(),
+            Body::Privacy(p) => format!("mall.privacy.{}", p.kind()),
         }
     }
 
@@ -405,6 +410,7 @@ impl Event {
             Body::Receipt(_) => format!("{site}/receipt/recorded"),
             Body::Reconciled(_) => format!("{site}/receipt/reconciled"),
             Body::Flow(f) => format!("{site}/flow/{}/{}", f.scope.as_str(), f.place),
+            Body::Privacy(p) => format!("{site}/privacy/{}", p.kind()),
         }
     }
 

@@ -225,7 +225,7 @@ impl Player {
             match output {
                 Output::Event(event) => self.write(&event)?,
                 Output::Link { address, device } => self.devices.push((address, device)),
-                Output::Ledger(_) | Output::Settled(_) => {}
+                Output::Ledger(_) | Output::Settled(_) | Output::NotAVisitor(_) => {}
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use visit_core::site::Site;
 use visit_core::time::Timestamp;
 
 /// Layout of a snapshot; one of another layout is not read.
-const SNAPSHOT_VERSION: u8 = 4;
+const SNAPSHOT_VERSION: u8 = 5;
 /// A snapshot larger than this is damaged.
 const MAX_SNAPSHOT: u64 = 64 << 20;
 
@@ -154,7 +154,7 @@ impl EngineRoom {
                 Output::Event(event) => self.events.push(event),
                 Output::Ledger(change) => self.ledger.push(change),
                 Output::Settled(ticket) => self.settled.push(ticket),
-                Output::Link { .. } => {}
+                Output::Link { .. } | Output::NotAVisitor(_) => {}
             }
         }
     }

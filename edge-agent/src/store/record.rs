@@ -85,6 +85,12 @@ pub(super) enum Kind {
     Pending = 13,
     /// What survives of a visit.
     Ledger = 14,
+    /// A queued event about data.
+    Notice = 15,
+    /// Under which privacy rules the store was written.
+    Policy = 16,
+    /// A visit that was said to be a member's.
+    Link = 17,
 }
 
 impl Kind {
@@ -104,6 +110,9 @@ impl Kind {
             12 => Self::Book,
             13 => Self::Pending,
             14 => Self::Ledger,
+            15 => Self::Notice,
+            16 => Self::Policy,
+            17 => Self::Link,
             _ => return None,
         })
     }
@@ -114,6 +123,7 @@ impl Kind {
             Body::Visit(_) => Self::Visit,
             Body::Receipt(_) | Body::Reconciled(_) => Self::Receipt,
             Body::Flow(_) => Self::Flow,
+            Body::Privacy(_) => Self::Notice,
         }
     }
 }
@@ -273,7 +283,7 @@ pub(super) fn read_queued(bytes: &[u8]) -> Result<(Kind, QueuedRecord), BadRecor
 /// Decodes a queued event whose envelope is open.
 pub(super) fn decode_queued(kind: Kind, payload: &[u8]) -> Result<QueuedRecord, BadRecord> {
     match kind {
-        Kind::Visit | Kind::Receipt | Kind::Flow => decode(payload),
+        Kind::Visit | Kind::Receipt | Kind::Flow | Kind::Notice => decode(payload),
         Kind::OldReceipt => decode::<old::QueuedReceipt>(payload).map(QueuedRecord::from),
         _ => Err(BadRecord::WrongKind { is: kind, wanted: "a queued event" }),
     }

@@ -118,23 +118,26 @@ pub struct ByKind {
     pub receipt: u64,
     /// `flow.interval`
     pub flow: u64,
+    /// `privacy.*`
+    pub privacy: u64,
 }
 
 impl ByKind {
     /// All together.
     pub fn total(self) -> u64 {
-        self.visit + self.receipt + self.flow
+        self.visit + self.receipt + self.flow + self.privacy
     }
 
     /// With the names used in metrics.
-    pub fn named(self) -> [(&'static str, u64); 3] {
-        [("visit", self.visit), ("receipt", self.receipt), ("flow", self.flow)]
+    pub fn named(self) -> [(&'static str, u64); 4] {
+        [("visit", self.visit), ("receipt", self.receipt), ("flow", self.flow), ("privacy", self.privacy)]
     }
 
     pub(super) fn of(&mut self, kind: Kind) -> &mut u64 {
         match kind {
             Kind::Receipt => &mut self.receipt,
             Kind::Flow => &mut self.flow,
+            Kind::Notice => &mut self.privacy,
             _ => &mut self.visit,
         }
     }
@@ -143,6 +146,7 @@ impl ByKind {
         self.visit += other.visit;
         self.receipt += other.receipt;
         self.flow += other.flow;
+        self.privacy += other.privacy;
     }
 }
 

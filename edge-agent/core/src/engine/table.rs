@@ -9,8 +9,8 @@ use crate::time::Timestamp;
 use crate::visit::{Device, Phase};
 use core::cmp::Reverse;
 use serde::{Deserialize, Serialize};
-use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
+use std::collections::{BTreeSet, BinaryHeap};
 
 /// Slots looked at to find one to evict: the cost of a flood of addresses stays bounded.
 const EVICTION_SAMPLE: usize = 64;
@@ -138,6 +138,16 @@ impl Table {
     /// Makes `address` lead to a device.
     pub(super) fn point(&mut self, address: Pseudonym, key: Key) {
         self.by_address.insert(address, key);
+    }
+
+    /// All addresses that lead to a device.
+    pub(super) fn addresses(&self, key: Key) -> BTreeSet<Pseudonym> {
+        self.by_address.iter().filter(|(_, k)| **k == key).map(|(address, _)| *address).collect()
+    }
+
+    /// These addresses lead nowhere any more.
+    pub(super) fn unpoint(&mut self, addresses: &BTreeSet<Pseudonym>) {
+        self.by_address.retain(|address, _| !addresses.contains(address));
     }
 
     /// Sets the timer of a device to its `due`.

@@ -9,7 +9,7 @@ use super::table::Key;
 use super::{Engine, Output};
 use crate::event::Identity;
 use crate::identity::{Closed, class_of};
-use crate::observation::{Observation, SensorHealth, Sighting};
+use crate::observation::{Heard, Observation, SensorHealth, Sighting};
 use crate::purchase::Paper;
 use crate::time::{Span, Timestamp};
 use crate::visit::{self, After, Device};
@@ -142,6 +142,9 @@ impl Engine {
             d.identity = Identity::Stable;
         }
         let mut desk = desk!(self, now);
+        if e.heard == Heard::Fixture {
+            visit::exclude_known(d, &mut desk);
+        }
         visit::heard(d, e.at, gap, &self.moved, &mut desk);
         if d.seq != seq {
             desk.keep(d);

@@ -118,6 +118,19 @@ impl Purchases {
         self.decided.iter().filter(same).map(|d| d.3).fold(0.0, f32::max)
     }
 
+    /// Forgets what was decided about a visit.
+    pub(crate) fn forget_visit(&mut self, visit: VisitId) {
+        self.decided.retain(|d| d.2 != visit);
+    }
+
+    /// The receipts that wait.
+    pub(crate) fn receipts_mut(&mut self) -> impl Iterator<Item = &mut Receipt> {
+        self.waiting.iter_mut().filter_map(|p| match p {
+            Paper::Receipt(r) => Some(r),
+            Paper::Totals(_) => None,
+        })
+    }
+
     /// The next paper that is due at `now`.
     pub fn due(&mut self, now: Timestamp, wait: Span) -> Option<Paper> {
         if self.next_deadline(wait)? > now {
