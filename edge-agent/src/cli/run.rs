@@ -223,7 +223,7 @@ pub(super) fn start_log(settings: &LogSettings) {
 
 fn privacy_failure(e: &PrivacyError) -> Failure {
     let exit = match e {
-        PrivacyError::Key { source, .. } | PrivacyError::Consent { source, .. }
+        PrivacyError::Key { source, .. } | PrivacyError::List { source, .. }
             if source.kind() == std::io::ErrorKind::PermissionDenied =>
         {
             Exit::NoPermission

@@ -5,7 +5,7 @@
 //! closed; `"Mo off"` closes a day. Several spans of a day are divided by commas: `"10:00-13:00,15:00-20:00"`. A
 //! closing time that is not after the opening time is that of the next day. Times are local ones of the site.
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::fmt;
 use visit_core::time::Timestamp;
@@ -84,14 +84,14 @@ impl Doors {
             (self.from, self.until, self.open) = (at, at, false);
             return;
         };
-        // Yesterday's hours may reach into today; the next change is tomorrow at the latest, or later: ask again then.
+        // Yesterday's hours may reach into today. Of other days nothing is known: there it is asked again.
         let mut near: Vec<(Timestamp, Timestamp)> = [date.yesterday(), Ok(date), date.tomorrow()]
             .into_iter()
             .flatten()
             .flat_map(|day| self.spans_of(day))
             .collect();
         near.sort();
-        let (mut from, mut until) = (self.midnight(date.yesterday()), self.midnight(date.tomorrow()));
+        let (mut from, mut until) = (self.midnight(Ok(date)), self.midnight(date.tomorrow()));
         self.open = false;
         for (opens, closes) in near {
             if opens <= at && at < closes {
@@ -157,7 +157,6 @@ fn weekdays(text: &str) -> Option<Vec<usize>> {
 const DAY: u16 = 24 * 60;
 /// As OpenStreetMap has them, Monday first.
 const NAMES: [&str; 7] = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"];
-const _: () = assert!(Weekday::Monday.to_monday_zero_offset() == 0);
 
 #[cfg(test)]
 mod tests {
@@ -237,8 +236,21 @@ mod tests {
     #[test]
     fn what_are_no_hours_is_refused() {
         for wrong in [
-            "", ";", "ten to ten", "10-22", "10:60-22:00", "24:00-01:00", "10:00-25:00", "Xx 10:00-22:00",
-            "Mo-Xx 10:00-22:00", "Mo", "Mo ", "off", "Mo off", "10:00-22:00 Mo", "10:00-22:00,",
+            "",
+            ";",
+            "ten to ten",
+            "10-22",
+            "10:60-22:00",
+            "24:00-01:00",
+            "10:00-25:00",
+            "Xx 10:00-22:00",
+            "Mo-Xx 10:00-22:00",
+            "Mo",
+            "Mo ",
+            "off",
+            "Mo off",
+            "10:00-22:00 Mo",
+            "10:00-22:00,",
         ] {
             assert_eq!(OpeningHours::parse(wrong), None, "{wrong:?}");
         }
