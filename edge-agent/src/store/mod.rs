@@ -32,6 +32,8 @@ mod error;
 mod folder;
 mod highwater;
 pub mod inspect;
+mod policy;
+mod purge;
 mod record;
 mod recover;
 mod salvage;
@@ -41,6 +43,7 @@ mod types;
 mod writer;
 
 pub use error::{OpenError, StoreError};
+pub use policy::PrivacyRules;
 pub use types::{
     Batch, ByKind, Checkpoint, Committed, OutboxSeq, Quarantined, Queued, Recovered, Stats, StoreOptions,
     WhenFull,

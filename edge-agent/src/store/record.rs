@@ -26,6 +26,8 @@
 //! | `07` sequence u64 | [`DeadRecord`] |
 //! | `08` number u64 | [`BookRecord`]: the book of receipts |
 //! | `09` ticket u64 | [`Pending`]: a receipt that is not recorded yet |
+//! | `0a` | [`Policy`](super::policy::Policy): privacy rules of the run that wrote last |
+//! | `0b` visit u128 | [`Link`](super::policy::Link): the visit is a member's |
 //!
 //! The number in a key stands in the payload too where it matters, so that a value under a wrong key is seen.
 //!
@@ -333,6 +335,8 @@ pub(super) enum Table {
     Dead = 7,
     Book = 8,
     Pending = 9,
+    Policy = 10,
+    Link = 11,
 }
 
 /// A key, taken apart.
@@ -347,6 +351,8 @@ pub(super) enum Key {
     Dead(u64),
     Book(u64),
     Pending(u64),
+    Policy,
+    Link(VisitId),
 }
 
 impl Key {
@@ -365,6 +371,8 @@ impl Key {
             Self::Dead(seq) => one(Table::Dead, seq),
             Self::Book(number) => one(Table::Book, number),
             Self::Pending(ticket) => one(Table::Pending, ticket),
+            Self::Policy => vec![Table::Policy as u8],
+            Self::Link(visit) => [&[Table::Link as u8][..], &visit.0.to_be_bytes()].concat(),
         }
     }
 
@@ -386,6 +394,8 @@ impl Key {
             7 => Self::Dead(one()?),
             8 => Self::Book(one()?),
             9 => Self::Pending(one()?),
+            10 if rest.is_empty() => Self::Policy,
+            11 => Self::Link(VisitId(u128::from_be_bytes(rest.try_into().ok()?))),
             _ => return None,
         })
     }
@@ -397,12 +407,15 @@ impl std::fmt::Display for Key {
             Self::Meta => f.write_str("meta"),
             Self::Head => f.write_str("checkpoint"),
             Self::Chunk { generation, index } => write!(f, "checkpoint {generation} chunk {index}"),
-            Self::Ledger(visit) => write!(f, "ledger {visit}"),
+            // A log outlives what may be kept of a visit: not its id.
+            Self::Ledger(_) => f.write_str("a visit of the ledger"),
             Self::Recent { commit, part } => write!(f, "recent {commit}.{part}"),
             Self::Outbox(seq) => write!(f, "outbox {seq}"),
             Self::Dead(seq) => write!(f, "dead letter {seq}"),
             Self::Book(number) => write!(f, "book {number}"),
             Self::Pending(ticket) => write!(f, "pending {ticket}"),
+            Self::Policy => f.write_str("privacy policy"),
+            Self::Link(_) => f.write_str("a link"),
         }
     }
 }

@@ -8,6 +8,7 @@ use visit_core::observation::Observation;
 use visit_core::purchase::BookRecord;
 use visit_core::time::Timestamp;
 
+use super::policy::PrivacyRules;
 use super::record::Kind;
 
 /// Place of an event in the outbox. Only increases, with gaps; the first is 1.
@@ -50,6 +51,8 @@ pub struct StoreOptions {
     pub max_pending: u64,
     /// Most dead letters to keep; beyond, the oldest are deleted.
     pub max_dead_letters: u64,
+    /// What may be kept of people, and for how long; nothing where nobody is asked (tools).
+    pub privacy: Option<PrivacyRules>,
     /// A file larger than this is rebuilt once less than a quarter of it is in use. Bytes.
     pub rebuild_above: u64,
 }
@@ -65,6 +68,7 @@ impl StoreOptions {
             max_recent: 65_536,
             max_pending: 65_536,
             max_dead_letters: 256,
+            privacy: None,
             rebuild_above: 64 << 20,
         }
     }
