@@ -1,6 +1,10 @@
 //! Feeds against real sockets and files, with a pipeline that keeps nothing, keeps late, or keeps at once.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "../../tests/src/ports.rs"]
+#[allow(unreachable_pub)]
+mod ports;
+
 use edge_agent::config::{FolderSettings, HttpSettings, PrinterSettings};
 use edge_agent::feeds::folder::{self, Folder};
 use edge_agent::feeds::http::{self, Push};
@@ -26,7 +30,7 @@ fn defaults() -> push::Settings {
 }
 
 fn free() -> std::net::SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    (std::net::Ipv4Addr::LOCALHOST, ports::free_port().unwrap()).into()
 }
 
 /// Answers that everything is durable.
@@ -79,6 +83,40 @@ fn post(token: &str, body: &str) -> Vec<u8> {
         body.len()
     )
     .into_bytes()
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_told_and_listened_on_as_soon_as_it_is_free() {
+    let dir = tempfile::tempdir().unwrap();
+    let (for_http, for_printer) = (free(), free());
+    let taken = [for_http, for_printer].map(|at| std::net::TcpListener::bind(at).unwrap());
+    let (board, cancel) = (Board::default(), CancellationToken::new());
+    tokio::spawn(listen(vec![tap(for_printer, None)], Queue::default(), board.clone(), cancel.clone()));
+    let (intake, _deliveries) = Intake::new();
+    let settings = HttpSettings {
+        listen: for_http,
+        token_file: dir.path().join("tokens"),
+        tls: None,
+        till: None,
+        currency: None,
+    };
+    let report = board.reporter("http", "http");
+    let feed = Push { settings, defaults: defaults(), till: None, intake, report };
+    tokio::spawn(http::listen(feed, cancel.clone()));
+    for (name, at) in [("http", for_http), ("printer t", for_printer)] {
+        let told = || {
+            let state = board.states().get(name).cloned().unwrap_or_default();
+            let wanted = [format!("cannot listen on {at}"), "in use by another program".into()];
+            !state.up && state.problem.is_some_and(|p| wanted.iter().all(|w| p.contains(w)))
+        };
+        until("what is wrong is in the health", told).await;
+    }
+    drop(taken);
+    for (name, at) in [("http", for_http), ("printer t", for_printer)] {
+        until("it listens", || board.states()[name].up && board.states()[name].problem.is_none()).await;
+        connect(at).await;
+    }
+    cancel.cancel();
 }
 
 #[tokio::test]
@@ -246,21 +284,38 @@ async fn while_the_printer_is_off_the_till_is_told_as_it_would_be_without_us() {
 
 #[tokio::test]
 async fn in_place_of_a_printer_status_requests_are_answered_and_pictures_are_not_taken_for_them() {
-    let (at, queue, cancel) = (free(), Queue::default(), CancellationToken::new());
-    tokio::spawn(listen(vec![tap(at, None)], queue.clone(), Board::default(), cancel.clone()));
+    let (at, queue, cancel, board) = (free(), Queue::default(), CancellationToken::new(), Board::default());
+    tokio::spawn(listen(vec![tap(at, None)], queue.clone(), board.clone(), cancel.clone()));
     let mut till = connect(at).await;
     till.write_all(b"\x10\x04\x01").await.unwrap();
     let mut answer = [0];
     till.read_exact(&mut answer).await.unwrap();
     assert_eq!(answer, [0x16]);
+    // At the end of a receipt, in one packet with it; and what older tills ask.
+    till.write_all(&[&[b'x'; 200][..], b"\n\x10\x04\x01\x10\x04\x04\x1dr\x01\x1bv"].concat()).await.unwrap();
+    let mut answers = [9; 4];
+    till.read_exact(&mut answers).await.unwrap();
+    assert_eq!(answers, [0x16, 0x12, 0, 0]);
     let mut picture = b"\x1b@\x1dv0\x00\x0a\x00\x0a\x00".to_vec();
     picture.extend([0x10, 0x04, 0x01].iter().cycle().take(100));
-    till.write_all(&picture).await.unwrap();
+    let (first, second) = picture.split_at(50);
+    till.write_all(first).await.unwrap();
+    // A request in the middle of a picture, by itself, is one.
+    tokio::time::timeout(Duration::from_secs(10), async {
+        // By itself: the bytes before it have been read.
+        until("they have been read", || board.states()["printer t"].bytes == 3 + 212 + 50).await;
+        till.write_all(b"\x10\x04\x01").await.unwrap();
+        till.read_exact(&mut answer).await.unwrap();
+    })
+    .await
+    .unwrap();
+    assert_eq!(answer, [0x16]);
+    till.write_all(second).await.unwrap();
     till.shutdown().await.unwrap();
     let mut more = Vec::new();
     till.read_to_end(&mut more).await.unwrap();
     assert_eq!(more, b"");
-    until("the picture is a paper", || queue.len() == 1).await;
+    until("text and picture are papers", || queue.len() == 2).await;
     cancel.cancel();
 }
 

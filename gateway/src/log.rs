@@ -10,7 +10,7 @@
 //!
 //! `at`, `kind` and who heard whom are required. `frame`: probe_request (the default), association,
 //! reassociation, authentication, data, null. `ies` counts before `fingerprint`, which stands for it where the
-//! bytes are not known. `type`: sale (the default), refund, void. Unknown fields are passed over.
+//! bytes are not known; `length`, of the whole frame, tells apart frames of which not all elements were kept. `type`: sale (the default), refund, void. Unknown fields are passed over.
 //!
 //! Invariants: a line is used as a whole or not at all; no message repeats an address or a member number; a
 //! line longer than [`MAX_LINE`] is passed over without being held in memory.
@@ -155,7 +155,13 @@ impl Parser {
             decode_hex(ies, ie::MAX_LEN, &mut self.scratch).ok_or(LineError::Bad { field: "ies", wanted })?;
             let print = ie::fingerprint(&self.scratch);
             n.malformed_elements += u64::from(print.malformed);
-            return Ok(print.hash);
+            // A log without the element of the network asked for may have lost others too: the length tells.
+            let whole = self.scratch.first() == Some(&0);
+            let length = ranged(raw.length, "length", "the bytes of a frame (0…65535)", 0..=65_535)?;
+            return Ok(match length.filter(|_| !whole) {
+                Some(length) => print.hash.map(|hash| ie::of_length(hash, length as u16)),
+                None => print.hash,
+            });
         }
         Ok(raw.fingerprint.as_deref().map(ie::fingerprint_of_name))
     }
@@ -290,6 +296,7 @@ struct Raw<'a> {
     rssi: Option<i64>,
     channel: Option<i64>,
     seq: Option<i64>,
+    length: Option<i64>,
     #[serde(borrow)]
     frame: Option<Text<'a>>,
     #[serde(borrow)]

@@ -8,6 +8,7 @@
 //!
 //! Free texts lose card and phone numbers here, in the parser ([`digits`]): nothing after it has to.
 
+pub mod aliases;
 pub mod content;
 pub mod digits;
 pub mod encoding;

@@ -77,6 +77,7 @@ fn version_6_is_read_in_full() {
         till: Some("4".into()),
         business_date: Some(20_413),
         number: Some(n.into()),
+        by_alias: true,
     };
     assert_eq!((void.kind, void.refers_to.clone()), (ReceiptKind::Void, Some(link("9001"))));
     assert!(receipts[2].flags.suspended);

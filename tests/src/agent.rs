@@ -107,6 +107,24 @@ impl Agent {
         }
     }
 
+    /// Waits for a fact that it brings about; panics, with what it wrote, when it ends instead or takes longer.
+    #[track_caller]
+    pub fn until(&mut self, what: &str, limit: Duration, mut fact: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !fact() {
+            let ended = self.process.try_wait().ok().flatten();
+            let why = match ended {
+                Some(status) => format!("it ended ({status})"),
+                None if start.elapsed() >= limit => format!("not within {limit:?}"),
+                None => {
+                    std::thread::sleep(Duration::from_millis(10));
+                    continue;
+                }
+            };
+            panic!("{why}: {what}; it wrote:\n{}", self.output().unwrap_or_default());
+        }
+    }
+
     /// Asks it to stop, as systemd does.
     pub fn terminate(&self) -> Result<()> {
         Ok(kill(Pid::from_raw(i32::try_from(self.process.id())?), Signal::SIGTERM)?)
@@ -158,6 +176,16 @@ mod tests {
         sh.args(["-c", "echo one; echo two >&2; echo three; exit 3"]);
         let end = Agent::start(&mut sh).unwrap().finish(Duration::from_secs(10)).unwrap();
         assert_eq!((end.code, end.output.as_str()), (Some(3), "one\ntwo\nthree\n"));
+    }
+
+    #[test]
+    fn who_waits_for_a_process_that_has_ended_is_told_at_once_what_it_said() {
+        let mut agent = Agent::start(Command::new("sh").args(["-c", "echo wrong; exit 64"])).unwrap();
+        let waiting =
+            std::panic::AssertUnwindSafe(|| agent.until("a port", Duration::from_secs(60), || false));
+        let why = std::panic::catch_unwind(waiting).unwrap_err();
+        let why = why.downcast_ref::<String>().unwrap();
+        assert!(why.contains("it ended (exit status: 64): a port; it wrote:\nwrong"), "{why}");
     }
 
     #[test]

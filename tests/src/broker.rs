@@ -4,12 +4,13 @@
 //! missing event is the agent's doing and not the broker's. For the same reason it is stopped with SIGTERM,
 //! on which mosquitto writes its database; SIGKILL would lose what it has acknowledged.
 
+use crate::ports::free_port;
 use crate::wait::wait_until;
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -90,11 +91,6 @@ impl Drop for Broker {
             let _ = process.wait();
         }
     }
-}
-
-/// A loopback port nobody listens on at this moment.
-pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// Whether somebody accepts connections on a loopback port.

@@ -1,8 +1,11 @@
 //! A mall full of tills: its site map, an agent that listens to them, and what tills send.
 
 use crate::agent::{self, Agent};
-use crate::broker::free_port;
+use crate::subscriber::Subscriber;
+use crate::wait::wait_until;
 use anyhow::{Context, Result};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
@@ -10,6 +13,47 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
+
+/// A deadline for what takes a moment on a machine that has nothing else to do.
+pub const SOON: Duration = Duration::from_secs(60);
+
+/// An HTTP push, a drop folder and an MQTT subscription as `[[source]]`s.
+pub fn feeds(port: u16) -> String {
+    format!(
+        "[[source]]\nkind = \"http\"\nlisten = \"127.0.0.1:{port}\"\ntoken_file = \"tokens\"\n\n\
+         [[source]]\nkind = \"folder\"\npath = \"drop\"\npoll_s = 1\nsettle_s = 1\ntill = \"t1\"\n\n\
+         [[source]]\nkind = \"mqtt\"\ntopics = [\"pos/+/receipts\"]\n"
+    )
+}
+
+/// The records of receipts by number, in the order they came; and the comparisons.
+pub fn recorded(subscriber: &Subscriber) -> (BTreeMap<String, Vec<Value>>, Vec<Value>) {
+    let record = subscriber.record();
+    assert_eq!(record.malformed, [""; 0]);
+    assert!(record.contradictions.is_empty(), "{:?}", record.contradictions);
+    let (mut receipts, mut compared) = (BTreeMap::<String, Vec<Value>>::new(), Vec::new());
+    for event in record.events.values() {
+        let data = event["data"].clone();
+        match event["type"].as_str() {
+            Some("mall.receipt.recorded") => {
+                let number = data["number"].as_str().unwrap_or("none").to_owned();
+                receipts.entry(number).or_default().push(data);
+            }
+            Some("mall.receipt.reconciled") => compared.push(data),
+            _ => {}
+        }
+    }
+    receipts.values_mut().for_each(|of| of.sort_by_key(|r| r["revision"].as_u64()));
+    (receipts, compared)
+}
+
+/// Waits until receipts with these numbers are recorded.
+pub fn wait_for(subscriber: &Subscriber, numbers: &[&str]) {
+    wait_until(&format!("{numbers:?} are recorded"), SOON, || {
+        let (receipts, _) = recorded(subscriber);
+        numbers.iter().all(|n| receipts.contains_key(*n))
+    });
+}
 
 /// A bearer token.
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -66,11 +110,6 @@ impl Tills {
         command.arg(self.path("agent.toml"));
         Agent::start(&mut command)
     }
-}
-
-/// A free port of the loopback interface.
-pub fn port() -> Result<u16> {
-    free_port()
 }
 
 /// A receipt as our JSON, sold long enough ago that it is decided at once.

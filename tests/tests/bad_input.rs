@@ -12,7 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use system_tests::{
-    Agent, Broker, Finished, Installation, Settings, Subscriber, agent, broker, day, is_root, skipped,
+    Agent, Broker, Finished, Installation, Settings, Subscriber, agent, day, free_port, is_root, skipped,
     wait_until,
 };
 
@@ -86,7 +86,7 @@ fn spoilt(installation: &Installation, name: &str, change: impl Fn(&str) -> Stri
 
 #[test]
 fn a_bad_command_line_or_configuration_exits_64_and_names_the_key() -> Result<()> {
-    let there = Installation::new(2, 1, &Settings::new(broker::free_port()?))?;
+    let there = Installation::new(2, 1, &Settings::new(free_port()?))?;
     let run = |path: &Path| arguments(&["run", "--config"], &[path]);
     let unknown_key = spoilt(&there, "unknown-key.toml", |t| t.replace("checkpoint_s", "checkpoints"))?;
     let bad_value = spoilt(&there, "bad-value.toml", |t| t.replace("\"pseudonymous\"", "\"pseudonym\""))?;
@@ -230,7 +230,7 @@ fn a_taken_port_is_named_with_the_option_that_changes_it() -> Result<()> {
 #[test]
 fn a_store_that_another_agent_holds_is_left_alone() -> Result<()> {
     // Nobody listens on this port: the first agent waits for its broker and holds its store.
-    let settings = Settings { speed: 1.0, ..Settings::new(broker::free_port()?) };
+    let settings = Settings { speed: 1.0, ..Settings::new(free_port()?) };
     let there = Installation::new(5, 1, &settings)?;
     let mut first = there.start()?;
     let broker = format!("127.0.0.1:{}", settings.broker_port);
@@ -285,7 +285,7 @@ fn a_broker_that_refuses_costs_no_event() -> Result<()> {
 
 #[test]
 fn a_store_that_may_not_be_written_is_named() -> Result<()> {
-    let there = Installation::new(2, 1, &Settings::new(broker::free_port()?))?;
+    let there = Installation::new(2, 1, &Settings::new(free_port()?))?;
     let in_a_file = Settings { store: Some(there.path("site.toml").join("store")), ..Settings::new(1) };
     there.configure(&in_a_file)?;
     check(vec![case(
@@ -295,7 +295,7 @@ fn a_store_that_may_not_be_written_is_named() -> Result<()> {
         &["site.toml/store"],
     )])?;
 
-    there.configure(&Settings::new(broker::free_port()?))?;
+    there.configure(&Settings::new(free_port()?))?;
     fs::create_dir(there.store())?;
     let end = as_nobody(&there)?;
     let faults = faults(&end, 77);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
-use system_tests::{Agent, agent, broker, has_program, skipped, wait_until};
+use system_tests::{Agent, agent, broker, free_port, has_program, skipped, wait_until};
 
 const KINDS: [&str; 13] = [
     "approached",
@@ -25,7 +25,7 @@ const KINDS: [&str; 13] = [
 
 #[test]
 fn the_demo_shows_every_kind_of_event_and_an_outside_client_sees_them_too() -> Result<()> {
-    let port = broker::free_port()?;
+    let port = free_port()?;
     let port_text = port.to_string();
     let demo = Agent::start(&mut agent::command(["demo", "--seconds", "20", "--port", &port_text])?)?;
     wait_until("the demo's broker accepts connections", Duration::from_secs(10), || broker::accepts(port));

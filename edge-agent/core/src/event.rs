@@ -22,7 +22,7 @@ pub mod schema;
 
 pub use flow::{DwellQuantiles, Estimate, FlowBasis, FlowInterval, FlowScope};
 pub use json::{CloudEvent, Extra};
-pub use privacy::{DegradeReason, Degraded, Erased, PrivacyNotice};
+pub use privacy::{Changed, DegradeReason, Degraded, Erased, PrivacyNotice, Setting};
 pub use receipts::{
     Attribution, DeclaredTotals, ReceiptKeyBasis, ReceiptRecorded, ReceiptsReconciled, RecordedTotals,
 };

@@ -20,6 +20,7 @@ use visit_core::engine::{Engine, EngineConfig, Output, Taken};
 use visit_core::event::{Body, CloudEvent, Event, Extra};
 use visit_core::observation::{Currency, Observation as Kept, Pseudonym};
 use visit_core::site::{SensorIx, Site, TillIx};
+use visit_core::time::Timestamp;
 
 /// Arguments of `replay`.
 #[derive(Args, Clone, Debug)]
@@ -52,6 +53,9 @@ pub struct ReplayArgs {
     /// The currency of receipts that name none (ISO 4217).
     #[arg(long, value_name = "CODE")]
     currency: Option<String>,
+    /// When prints that show no time were captured (RFC 3339); when their file was written if left out.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
     /// Add the address to each visit event (`data.addr`). For evaluation only; the daemon has no such switch.
     #[arg(long)]
     with_addr: bool,
@@ -113,12 +117,18 @@ fn open(args: &ReplayArgs, site: &Site) -> Result<Replay, Failure> {
         Currency::new(code).ok_or_else(|| Failure::new(Exit::Config, wrong()))
     });
     let currency = currency.transpose()?;
+    let at = args.at.as_deref().map(|text| {
+        let wrong = || format!("--at: {text:?} is no time; write one like 2025-11-21T18:42:07+08:00");
+        Timestamp::parse_rfc3339(text).ok_or_else(|| Failure::new(Exit::Config, wrong()))
+    });
+    let at = at.transpose()?;
     let input = |(i, path): (usize, &PathBuf)| ReplayInput {
         path: path.clone(),
         sensor: sensors.get(i).or(sensors.first()).copied(),
         till,
         template: template.clone(),
         currency,
+        at,
     };
     let inputs = args.inputs.iter().enumerate().map(input).collect();
     Replay::open(inputs, Arc::new(Names::from(site))).map_err(|e| open_failure(&e))

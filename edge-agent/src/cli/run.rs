@@ -204,20 +204,28 @@ fn mqtt_config(settings: &MqttSettings) -> Result<MqttConfig, Failure> {
     })
 }
 
-/// Logs to standard error; `RUST_LOG` overrides the configured level.
+/// Logs to standard error; `RUST_LOG` (`debug`, or `warn,edge_agent::feeds=debug`) overrides the configured level.
 pub(super) fn start_log(settings: &LogSettings) {
-    use tracing_subscriber::EnvFilter;
-    use tracing_subscriber::filter::LevelFilter;
-    let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::from_level(settings.level).into())
-        .from_env_lossy();
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    use tracing_subscriber::{Layer as _, filter::Targets, fmt};
+    let level = Targets::new().with_default(settings.level);
+    let wanted = std::env::var("RUST_LOG").ok().filter(|text| !text.trim().is_empty());
+    let (filter, wrong) = match wanted.as_deref().map(str::parse) {
+        Some(Ok(targets)) => (targets, None),
+        Some(Err(e)) => (level, Some(e)),
+        None => (level, None),
+    };
     let colours =
         std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    match settings.format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+    let lines = match settings.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+    if let Some(e) = wrong {
+        tracing::warn!("RUST_LOG is not understood, the configured level counts: {e}");
     }
 }
 

@@ -5,8 +5,9 @@ use super::agent::{Reader, number, seconds};
 use super::reader::Table;
 use super::settings::{AgentConfig, MqttTlsSettings, SourceSettings};
 use gateway::pos::table::Column;
+use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use visit_core::observation::Currency;
 
@@ -214,22 +215,28 @@ pub(super) fn check(root: &Table<'_>, agent: &AgentConfig, doubts: &mut Vec<(Str
                        their own; give each a gateway of its own";
         root.problem(&format!("source[{i}]"), message);
     }
-    let mut taken: Vec<(String, usize)> = Vec::new();
+    let mut taken: Vec<(Place<'_>, usize)> = Vec::new();
     for (i, feed) in feeds() {
         let place = match feed {
-            FeedSettings::Serial(s) => s.device.display().to_string(),
-            FeedSettings::Printer(s) => s.listen.to_string(),
-            FeedSettings::Http(s) => s.listen.to_string(),
-            FeedSettings::Folder(s) => s.path.display().to_string(),
-            FeedSettings::Mqtt(_) => continue,
+            FeedSettings::Serial(s) => Some(Place::Path(&s.device)),
+            FeedSettings::Printer(s) => Some(Place::Port(s.listen)),
+            FeedSettings::Http(s) => Some(Place::Port(s.listen)),
+            FeedSettings::Folder(s) => Some(Place::Path(&s.path)),
+            FeedSettings::Mqtt(_) => None,
         };
-        match taken.iter().find(|(other, _)| *other == place) {
-            Some((_, j)) => {
+        let other = place.and_then(|place| taken.iter().find(|(other, _)| other.overlaps(place)));
+        match (place, other) {
+            (Some(place), Some((_, j))) => {
                 root.problem(&format!("source[{i}]"), format!("{place} is source[{j}]'s already"));
             }
-            None => taken.push((place, i)),
+            (Some(place), None) => taken.push((place, i)),
+            (None, _) => {}
         }
         match feed {
+            FeedSettings::Printer(s) if s.forwards_to_itself() => {
+                let message = "leads back to its own listen; write the address of the printer";
+                root.problem(&format!("source[{i}].forward"), message);
+            }
             FeedSettings::Printer(s) if s.forward.is_some() && agent.receipts.tap_socket.is_none() => {
                 let message = "tills print through this process: they cannot while it restarts; give printers a \
                                process of their own (receipts.tap_socket, edge-agent tap)";
@@ -241,6 +248,47 @@ pub(super) fn check(root: &Table<'_>, agent: &AgentConfig, doubts: &mut Vec<(Str
             }
             _ => {}
         }
+    }
+}
+
+/// What one source has to itself.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Path(&'a Path),
+    Port(SocketAddr),
+}
+
+impl Place<'_> {
+    fn overlaps(self, other: Place<'_>) -> bool {
+        match (self, other) {
+            (Place::Path(a), Place::Path(b)) => a == b,
+            (Place::Port(a), Place::Port(b)) => {
+                let everywhere = a.ip().is_unspecified() || b.ip().is_unspecified();
+                // A port that could not be read stands as 0, and has been told.
+                a.port() == b.port() && a.port() != 0 && (a.ip() == b.ip() || everywhere)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Path(path) => path.display().fmt(f),
+            Place::Port(address) => address.fmt(f),
+        }
+    }
+}
+
+impl PrinterSettings {
+    /// What it received it would receive again, for ever.
+    fn forwards_to_itself(&self) -> bool {
+        let to = self.forward.as_deref().and_then(|to| to.replace("localhost", "127.0.0.1").parse().ok());
+        to.is_some_and(|to: SocketAddr| {
+            let here = to.ip().is_loopback() && self.listen.ip().is_unspecified();
+            to.port() == self.listen.port() && (to.ip() == self.listen.ip() || here)
+        })
     }
 }
 

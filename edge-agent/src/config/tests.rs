@@ -271,6 +271,27 @@ fn recordings_and_live_receipts_do_not_mix_and_a_proxy_in_the_daemon_is_doubted(
 }
 
 #[test]
+fn a_port_has_one_source_and_a_proxy_another_end() {
+    let printer = |till: &str, listen: &str, forward: &str| {
+        format!("[[source]]\nkind = \"printer\"\ntill = \"{till}\"\nlisten = \"{listen}\"\n{forward}\n")
+    };
+    let found = |sources: &[String]| {
+        let text = format!("gateway = \"g\"\nmqtt.host = \"b\"\n{}", sources.concat());
+        parse_agent("agent.toml", &text, Path::new("")).map_or_else(|e| e.to_string(), |_| String::new())
+    };
+    let everywhere = printer("a", "0.0.0.0:9100", "");
+    let wrong = found(&[everywhere.clone(), printer("b", "10.0.0.1:9100", "")]);
+    assert!(wrong.contains("source[1]: 10.0.0.1:9100 is source[0]'s already"), "{wrong}");
+    assert_eq!(found(&[everywhere, printer("b", "10.0.0.1:9101", "")]), "");
+    let two = [printer("a", "10.0.0.1:9100", ""), printer("b", "10.0.0.2:9100", "")];
+    assert_eq!(found(&two), "", "two addresses of one machine");
+    for (listen, forward) in [("0.0.0.0:9100", "localhost:9100"), ("10.0.0.1:9100", "10.0.0.1:9100")] {
+        let wrong = found(&[printer("a", listen, &format!("forward = \"{forward}\""))]);
+        assert!(wrong.contains("source[0].forward: leads back"), "{listen} {forward}: {wrong}");
+    }
+}
+
+#[test]
 fn roles_to_come_are_refused_in_so_many_words() {
     let found = agent_errors(&format!("role = \"sensor\"\n{AGENT}"));
     assert_eq!(found.len(), 1);

@@ -4,6 +4,7 @@ use super::{Arrival, Paper};
 use crate::privacy::BusinessCalendar;
 use gateway::names::Names;
 use gateway::observation::Observation;
+use gateway::pos::aliases::Aliases;
 use gateway::pos::receipt::NotObserved;
 use gateway::pos::skew::Skew;
 use std::sync::Arc;
@@ -14,12 +15,13 @@ pub struct Desk {
     names: Arc<Names>,
     calendar: BusinessCalendar,
     skew: Skew,
+    aliases: Aliases,
 }
 
 impl Desk {
     /// With no clock learnt yet.
     pub fn new(names: Arc<Names>, calendar: BusinessCalendar) -> Self {
-        Self { names, calendar, skew: Skew::default() }
+        Self { names, calendar, skew: Skew::default(), aliases: Aliases::default() }
     }
 
     /// The paper as an observation, dated to when it happened.
@@ -27,7 +29,7 @@ impl Desk {
         let Arrival { paper, till, captured, prompt } = arrival;
         match paper {
             Paper::Receipt(receipt) => {
-                let mut r = receipt.observe(&self.names, *till, Some(*captured))?;
+                let mut r = receipt.observe(&self.names, *till, Some(*captured), &mut self.aliases)?;
                 r.at = self.skew.happened(r.till, *captured, r.printed_at, *prompt);
                 // The day that is printed on it: a reprint of tomorrow is of the same one.
                 let printed = r.printed_at.filter(|at| is_plausible(*at, *captured)).unwrap_or(r.at);

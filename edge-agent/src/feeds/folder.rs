@@ -62,10 +62,12 @@ pub async fn watch(folder: Folder, cancel: CancellationToken) {
                         () = cancel.cancelled() => return,
                     };
                     if let Err(e) = taken {
-                        warn!(feed = %folder.report.name(), "{}: {e}", file.display());
-                        folder
-                            .report
-                            .change(|state| state.problem = Some(format!("{}: {e}", file.display())));
+                        let why = format!(
+                            "{}: {e}",
+                            gateway::pos::digits::cut_free_text(&file.display().to_string())
+                        );
+                        warn!(feed = %folder.report.name(), "{why}");
+                        folder.report.change(|state| state.problem = Some(why));
                     }
                     seen.remove(&file);
                 }
@@ -122,7 +124,9 @@ async fn take(folder: &Folder, path: &Path) -> io::Result<()> {
     batch.flush().await;
     let Batch { problems, wrong, kept, .. } = batch;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    info!(feed = %folder.report.name(), file = name, kept, wrong, "a file was taken in");
+    // A file may be named after a member.
+    let shown = gateway::pos::digits::cut_free_text(&name);
+    info!(feed = %folder.report.name(), file = shown, kept, wrong, "a file was taken in");
     if wrong == 0 {
         return done(&folder.settings, path, &name);
     }

@@ -16,6 +16,7 @@
 //!
 //! A message may be sent again at any time: a copy is recognised by its number, not by its message.
 
+use super::port::{self, Told};
 use super::{Arrival, Intake, NotKept, Paper, Reporter, documents};
 use crate::config::HttpSettings;
 use crate::pipeline::wall_clock;
@@ -34,7 +35,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -50,8 +50,6 @@ const CONNECTIONS: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What is not durable by then is answered with 503.
 const DURABLE: Duration = Duration::from_secs(10);
-/// Between attempts to listen.
-const AGAIN: Duration = Duration::from_secs(2);
 /// The shortest token that is one.
 const MIN_TOKEN: usize = 16;
 
@@ -73,57 +71,45 @@ pub struct Push {
 pub async fn listen(push: Push, cancel: CancellationToken) {
     let push = Arc::new(push);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
+    let mut told = Told::new(&push.report);
+    let (listener, tls) = loop {
         let ready = match tls(push.settings.tls.as_ref()) {
-            Ok(tls) => TcpListener::bind(push.settings.listen)
-                .await
-                .map(|listener| (listener, tls))
-                .map_err(|e| format!("cannot listen on {}: {e}", push.settings.listen)),
+            Ok(tls) => port::bind(push.settings.listen).await.map(|listener| (listener, tls)),
             Err(why) => Err(why),
         };
-        let (listener, tls) = match ready {
-            Ok(ready) => ready,
-            Err(why) => {
-                warn!(feed = %push.report.name(), "{why}");
-                push.report.down(why);
-                tokio::select! {
-                    () = tokio::time::sleep(AGAIN) => continue,
-                    () = cancel.cancelled() => return,
-                }
-            }
+        match ready {
+            Ok(ready) => break ready,
+            Err(why) if told.again(&why, &cancel).await => {}
+            Err(_) => return,
+        }
+    };
+    push.report.up();
+    info!(feed = %push.report.name(), listen = %push.settings.listen, "listening for receipts");
+    loop {
+        let stream = tokio::select! {
+            stream = port::accept(&listener, &push.report) => stream,
+            () = cancel.cancelled() => return,
         };
-        push.report.up();
-        info!(feed = %push.report.name(), listen = %push.settings.listen, "listening for receipts");
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = cancel.cancelled() => return,
-            };
-            let Ok((stream, _)) = accepted else {
-                tokio::time::sleep(AGAIN).await;
-                continue;
-            };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-            let (push, tls, cancel) = (Arc::clone(&push), tls.clone(), cancel.clone());
-            tokio::spawn(async move {
-                let served = async {
-                    match tls {
-                        None => serve(stream, push).await,
-                        Some(tls) => {
-                            // A handshake that fails or takes for ever is the client's affair.
-                            if let Ok(Ok(stream)) = timeout(PATIENCE, tls.accept(stream)).await {
-                                serve(stream, push).await;
-                            }
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let (push, tls, cancel) = (Arc::clone(&push), tls.clone(), cancel.clone());
+        tokio::spawn(async move {
+            let served = async {
+                match tls {
+                    None => serve(stream, push).await,
+                    Some(tls) => {
+                        // A handshake that fails or takes for ever is the client's affair.
+                        if let Ok(Ok(stream)) = timeout(PATIENCE, tls.accept(stream)).await {
+                            serve(stream, push).await;
                         }
                     }
-                };
-                tokio::select! {
-                    () = served => {}
-                    () = cancel.cancelled() => {}
                 }
-                drop(place);
-            });
-        }
+            };
+            tokio::select! {
+                () = served => {}
+                () = cancel.cancelled() => {}
+            }
+            drop(place);
+        });
     }
 }
 

@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use visit_core::event::{
-    Body, DegradeReason, Degraded, Event, EventId, PrivacyMode, PrivacyNotice, VisitId,
-};
+use visit_core::event::{Body, DegradeReason, Degraded, Event, EventId, PrivacyMode, PrivacyNotice, VisitId};
 use visit_core::observation::{MemberToken, Pseudonym};
 use visit_core::time::{Span, Timestamp};
 
@@ -158,7 +156,8 @@ mod tests {
         let mut tally = Tally::new(DegradeReason::Ttl);
         assert!(tally.is_empty());
         for event in samples::all() {
-            (0..if event.event_type() == "mall.visit.arrived" { 10 } else { 1 }).for_each(|_| tally.count(&event));
+            (0..if event.event_type() == "mall.visit.arrived" { 10 } else { 1 })
+                .for_each(|_| tally.count(&event));
         }
         let hour = Span::from_secs(3600);
         let rules = PrivacyRules {

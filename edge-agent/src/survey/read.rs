@@ -149,8 +149,7 @@ fn unknown<'a>(what: &str, id: &str, known: impl Iterator<Item = &'a str>) -> St
 /// What a recording (a capture or an observation log) heard of one phone, placed by marks.
 pub fn of_phone(recording: &Path, phone: MacAddr, marks: &Path, site: &Site) -> Result<Walk, WalkError> {
     let marks = read_marks(marks, site)?;
-    let input =
-        ReplayInput { path: recording.to_owned(), sensor: None, till: None, template: None, currency: None };
+    let input = ReplayInput { path: recording.to_owned(), ..ReplayInput::default() };
     let mut replay = Replay::open(vec![input], Arc::new(Names::from(site)))?;
     let mut walk = Walk::default();
     loop {

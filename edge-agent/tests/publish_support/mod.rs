@@ -3,6 +3,8 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod fake;
+#[path = "../../../tests/src/ports.rs"]
+pub mod ports;
 
 use edge_agent::publish::memory::MemoryOutbox;
 use edge_agent::publish::{Identity, MqttConfig, Publisher, PublisherReport};
@@ -11,7 +13,6 @@ use rumqttc::v5::mqttbytes::v5::{Packet, Publish};
 use rumqttc::v5::{AsyncClient, Event, MqttOptions};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use visit_core::time::Timestamp;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    ports::free_port().unwrap()
 }
 
 /// The broker of the field, on a loopback port of its own.

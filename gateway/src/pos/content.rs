@@ -21,8 +21,9 @@ pub fn of(receipt: &Receipt) -> u64 {
     }
     let link = receipt.refers_to.as_ref().and_then(|l| l.number.as_deref());
     hash.text(link.unwrap_or(""));
-    // The print of one that was read says less than its fields: two prints of one sale differ.
-    if receipt.flags.unreadable {
+    // The print of one that was read says less than its fields: two prints of one sale differ. Where there is no
+    // number, what is printed is all that tells two sales of one price in one minute apart.
+    if receipt.flags.unreadable || receipt.number.is_none() {
         hash.option(receipt.print_hash.map(u64::cast_signed));
     }
     hash.end().max(1)

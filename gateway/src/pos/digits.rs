@@ -1,8 +1,9 @@
 //! Card and phone numbers in texts of receipts are cut.
 //!
 //! A card number is a run of 13 to 19 digits (ISO/IEC 7812-1) whose Luhn sum is right; it keeps its last four.
-//! Single blanks or hyphens between digits, and full-width digits, do not hide it. One other number in ten has
-//! a right sum by chance and is cut as well: better than to keep one card.
+//! Full-width digits do not hide it, nor zeros before it, nor single blanks or hyphens where cards have them (groups of
+//! one length, 4-6-5, 6-13 …). One other number in ten has a right sum by chance and is cut as well: better than to
+//! keep one card. Receipts' numbers are often parted otherwise (0123-01-20251121-0045), and stay.
 //!
 //! A phone number is a mainland Chinese mobile number: eleven digits that begin with 13 to 19, alone or after
 //! +86 or 0086. It keeps its first three and last four digits (138****0500). Receipt numbers may look like one,
@@ -66,11 +67,15 @@ fn put_groups(chars: &[char], groups: &[Range<usize>], phones: bool, out: &mut S
         let mut digits = Vec::with_capacity(CARD_DIGITS.1);
         let mut found = None;
         for (last, group) in groups.iter().enumerate().skip(first) {
-            if digits.len() + group.len() > CARD_DIGITS.1 {
+            let none_yet = digits.is_empty();
+            let more = chars[group.clone()].iter().filter_map(|c| digit(*c));
+            // No issuer begins with 0, but tills fill up with it.
+            digits.extend(more.skip_while(|d| none_yet && *d == 0));
+            if digits.len() > CARD_DIGITS.1 {
                 break;
             }
-            digits.extend(chars[group.clone()].iter().filter_map(|c| digit(*c)));
-            found = shortened(&digits, phones).map(|short| (last, short)).or(found);
+            let as_card = is_card(&digits) && is_grouped_as_cards_are(&groups[first..=last]);
+            found = shortened(&digits, as_card, phones).map(|short| (last, short)).or(found);
         }
         let last = match found {
             Some((last, short)) => {
@@ -90,13 +95,35 @@ fn put_groups(chars: &[char], groups: &[Range<usize>], phones: bool, out: &mut S
 }
 
 /// What is left of a number that must be cut.
-fn shortened(digits: &[u8], phones: bool) -> Option<String> {
+fn shortened(digits: &[u8], as_card: bool, phones: bool) -> Option<String> {
     let text = |digits: &[u8]| digits.iter().map(|d| char::from(b'0' + d)).collect::<String>();
-    if digits.len() >= CARD_DIGITS.0 && luhn(digits) {
+    if as_card {
         return Some(format!("****{}", text(&digits[digits.len() - 4..])));
     }
     let phone = phone(digits).filter(|_| phones)?;
     Some(format!("{}****{}", text(&phone[..3]), text(&phone[7..])))
+}
+
+fn is_card(digits: &[u8]) -> bool {
+    (CARD_DIGITS.0..=CARD_DIGITS.1).contains(&digits.len()) && !begins_with_a_date(digits) && luhn(digits)
+}
+
+/// Whether blanks and hyphens stand where they do in numbers of cards.
+fn is_grouped_as_cards_are(groups: &[Range<usize>]) -> bool {
+    let len = |i: usize| groups[i].len();
+    match groups.len() {
+        0 | 1 => true,
+        2 => matches!((len(0), len(1)), (6, 7..=13) | (4, 9..=15) | (8, 5..=11)),
+        3 if len(0) == 4 && len(1) == 6 => len(2) >= 3,
+        last => (1..last - 1).all(|i| len(i) == len(0)) && (len(0) == 4 || len(last - 1) <= len(0)),
+    }
+}
+
+/// 20251121…: the number of a receipt. No card begins so: of the numbers that begin with 2, ISO/IEC 7812 issuers have
+/// 2200 to 2204 and 2221 to 2720.
+fn begins_with_a_date(digits: &[u8]) -> bool {
+    let two = |at: usize| digits[at] * 10 + digits[at + 1];
+    two(0) == 20 && (15..=99).contains(&two(2)) && (1..=12).contains(&two(4)) && (1..=31).contains(&two(6))
 }
 
 /// Digits of a card number, fewest and most (ISO/IEC 7812-1).
@@ -105,7 +132,7 @@ const CARD_DIGITS: (usize, usize) = (13, 19);
 /// The eleven digits of a mobile number, without the country's code.
 fn phone(digits: &[u8]) -> Option<&[u8]> {
     let local = match digits {
-        [0, 0, 8, 6, rest @ ..] | [8, 6, rest @ ..] if rest.len() == PHONE_DIGITS => rest,
+        [8, 6, rest @ ..] if rest.len() == PHONE_DIGITS => rest,
         all => all,
     };
     (local.len() == PHONE_DIGITS && local[0] == 1 && local[1] >= 3).then_some(local)
@@ -142,6 +169,13 @@ mod tests {
             ("77 4111 1111 1111 1111 0042", "77 ****1111 0042"),
             ("４１１１１１１１１１１１１１１１", "****1111"),
             ("卡号:6222020200000000006,", "卡号:****0006,"),
+            ("0004111111111111111", "****1111"),
+            ("00000000004111111111111111", "****1111"),
+            ("3782-822463-10005", "****0005"),
+            ("622202 0200000000006", "****0006"),
+            ("4111 111111111111", "****1111"),
+            ("4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1", "****1111"),
+            ("41-11-11-11-11-11-11-11", "****1111"),
         ] {
             assert_eq!(truncate_cards(text), cut, "{text}");
         }
@@ -164,9 +198,21 @@ mod tests {
 
     #[test]
     fn other_numbers_stay() {
-        for text in
-            ["", "20251121-0001", "4111111111111112", "123456789012", "F2-Z03", "12345678901234567890", "- -"]
-        {
+        for text in [
+            "",
+            "2025112100230",
+            "2025112118420736",
+            "20251121-0001",
+            "4111111111111112",
+            "123456789012",
+            "F2-Z03",
+            "12345678901234567890",
+            "0123-01-20251121-0123",
+            "2345-012-876543",
+            "0000000000000",
+            "0012345678905",
+            "- -",
+        ] {
             assert_eq!(truncate_cards(text), text);
         }
     }

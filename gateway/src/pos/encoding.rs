@@ -6,6 +6,10 @@
 use encoding_rs::{Decoder, Encoding, GB18030, UTF_8};
 use std::io::{self, BufRead, Read};
 
+/// Bytes from wherever they come. Asked for more every few kilobytes only: one reader for all costs no time, and one for
+/// each would be a copy of its parser for each.
+pub type AnyBytes<'a> = Box<dyn BufRead + Send + 'a>;
+
 /// The bytes of a stream in UTF-8, without a byte order mark.
 pub struct Utf8<R> {
     inner: R,

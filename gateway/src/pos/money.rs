@@ -6,6 +6,7 @@
 //!
 //! Separators: with both `.` and `,` the later one is the decimal separator. A lone `.` is one. A lone `,` is
 //! one unless exactly three digits follow. Whatever groups digits must leave three behind the last separator.
+//! Where it is known how a till writes, [`Mark`] says so.
 
 use visit_core::observation::Currency;
 
@@ -58,6 +59,20 @@ impl core::fmt::Display for Code {
     }
 }
 
+/// Which sign stands before the decimals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mark {
+    /// As it comes; see the module.
+    #[default]
+    Any,
+    /// A point; commas part thousands.
+    Point,
+    /// A comma; points part thousands.
+    Comma,
+    /// None, where separators part thousands (the currency has no decimals); else as it comes.
+    Whole,
+}
+
 /// Digits of a number that surely fits an `i64`.
 const MAX_DIGITS: usize = 18;
 /// Longer texts are no amounts, whatever they hold.
@@ -71,6 +86,11 @@ impl Decimal {
 
     /// Reads an amount or a quantity as tills write them.
     pub fn parse(text: &str) -> Result<Self, AmountError> {
+        Self::parse_marked(text, Mark::Any)
+    }
+
+    /// Reads an amount as a till writes it of which this is known.
+    pub fn parse_marked(text: &str, mark: Mark) -> Result<Self, AmountError> {
         let mut chars = [' '; MAX_CHARS];
         let mut count = 0;
         for (place, c) in text.chars().map(normalise).enumerate().filter(|(_, c)| *c != ' ') {
@@ -94,7 +114,7 @@ impl Decimal {
         if let Some(odd) = mantissa.iter().find(|c| !(c.is_ascii_digit() || matches!(c, '.' | ',' | '\''))) {
             return Err(place(odd));
         }
-        let (whole, decimals) = split(mantissa);
+        let (whole, decimals) = split(mantissa, mark);
         check_groups(whole)?;
         if decimals.iter().any(|c| !c.is_ascii_digit()) {
             return Err(AmountError::Grouping);
@@ -227,8 +247,12 @@ fn unsigned(mut chars: &[char]) -> (&[char], bool) {
 
 /// Takes one currency sign or code off either end.
 fn currency_off(chars: &[char]) -> &[char] {
-    let sign = |c: &char| matches!(c, '¥' | '￥' | '$' | '€' | '£' | '₩' | '元' | '圆' | '円');
+    let sign = |c: &char| {
+        matches!(c, '¥' | '￥' | '$' | '€' | '£' | '₩' | '￦' | '฿' | '₫' | '₹' | '元' | '圆' | '円' | '원')
+    };
     match chars {
+        // R$, HK$, NT$
+        ['A'..='Z', '$', rest @ ..] | ['A'..='Z', 'A'..='Z', '$', rest @ ..] => rest,
         [first, rest @ ..] if sign(first) => rest,
         [rest @ .., last] if sign(last) => rest,
         [a, b, c, rest @ ..] if [a, b, c].iter().all(|c| c.is_ascii_uppercase()) => rest,
@@ -238,10 +262,13 @@ fn currency_off(chars: &[char]) -> &[char] {
 }
 
 /// Parts at the decimal separator.
-fn split(chars: &[char]) -> (&[char], &[char]) {
+fn split(chars: &[char], mark: Mark) -> (&[char], &[char]) {
     let last = |wanted: char| chars.iter().rposition(|c| *c == wanted);
     let count = |wanted: char| chars.iter().filter(|c| **c == wanted).count();
     let at = match (last('.'), last(',')) {
+        (point, _) if mark == Mark::Point => point,
+        (_, comma) if mark == Mark::Comma => comma,
+        _ if mark == Mark::Whole && check_groups(chars).is_ok() => None,
         (Some(point), Some(comma)) => Some(point.max(comma)),
         (Some(point), None) if count('.') == 1 => Some(point),
         (None, Some(comma)) if count(',') == 1 && chars.len() - comma != 4 => Some(comma),
@@ -320,6 +347,8 @@ mod tests {
             ("1E+3", 100_000),
             ("1.25e1", 1_250),
             ("1,00,000.00", 10_000_000),
+            ("R$ 12,50", 1_250),
+            ("-HK$12.50", -1_250),
             ("0", 0),
         ] {
             assert_eq!(cny(text), Ok(minor), "{text}");
@@ -335,6 +364,22 @@ mod tests {
         assert_eq!(minor("1.5", "KWD"), Ok(1_500));
         assert!(matches!(minor("1.5", "JPY"), Err(AmountError::TooFine { decimals: 1, exponent: 0, .. })));
         assert!(matches!(minor("1.005", "CNY"), Err(AmountError::TooFine { decimals: 3, exponent: 2, .. })));
+    }
+
+    #[test]
+    fn where_it_is_known_how_a_till_writes_a_thousand_is_no_one() {
+        let minor = |text, mark, code| {
+            Decimal::parse_marked(text, mark).and_then(|d| d.minor(Currency::new(code).unwrap()))
+        };
+        assert_eq!(minor("12.000", Mark::Comma, "EUR"), Ok(1_200_000));
+        assert_eq!(minor("12,50", Mark::Comma, "EUR"), Ok(1_250));
+        assert_eq!(minor("12,500", Mark::Point, "USD"), Ok(1_250_000));
+        assert_eq!(minor("12,50", Mark::Point, "USD"), Err(AmountError::Grouping));
+        assert_eq!(minor("1.2.3", Mark::Point, "USD"), Err(AmountError::Grouping));
+        assert_eq!(minor("12.000", Mark::Whole, "KRW"), Ok(12_000));
+        assert_eq!(minor("1.200.00", Mark::Whole, "JPY"), Err(AmountError::Grouping));
+        assert_eq!(minor("1200.00", Mark::Whole, "JPY"), Ok(1_200));
+        assert_eq!(minor("12.000", Mark::Any, "CNY"), Ok(1_200), "three decimals, the last of them nothing");
     }
 
     #[test]

@@ -8,25 +8,31 @@
 //! ```
 //!
 //! What differs in version 6, as far as receipts go: the store is a `BusinessUnit/UnitID`; amounts carry their
-//! currency as an attribute (`Currency`), where 2.x has one `CurrencyCode` for the transaction; the printed
-//! number may stand in `ReceiptNumber` beside the `SequenceNumber`. All of both is understood wherever it
-//! stands, so that documents which mix them are read, too. Vendors' own elements are passed over, but for the
-//! loyalty number of NCR's.
+//! currency as an attribute (`Currency`, `CurrencyCode`), where 2.x has one `CurrencyCode` for the transaction; the
+//! printed number may stand in `ReceiptNumber` beside the `SequenceNumber`, and a `TransactionID` beside both; the time
+//! may be a `ReceiptDateTime` or a `POSLogDateTime`; an order that was paid is a `CustomerOrderTransaction`. All of both
+//! is understood wherever it stands, so that documents which mix them are read, too, and so is the `DigitalReceipt` of
+//! the same family. Vendors' own elements are passed over, but for the loyalty number of NCR's.
 //!
-//! Elements are matched by namespace and local name ([`NAMESPACE`]; a document without any namespace counts as
-//! in it). Invariants: one transaction is in memory at a time; an element, a comment or a text longer than
-//! [`MAX_EVENT`] bytes and a nesting deeper than [`MAX_DEPTH`] (or open tags
-//! of more bytes than that together) end the document with an error, as do a document
-//! type declaration and entities other than the five of XML; card numbers of tenders are never read.
+//! A void takes back what it links to; a transaction whose status is `Voided` or `PostVoided` and that links to nothing,
+//! what was logged under its own number. What was broken off (`CancelFlag`, `Canceled`), suspended or made in training
+//! was not sold.
+//!
+//! Elements are matched by namespace and local name: that of ARTS ([`NAMESPACE`]) in any of its spellings, which name
+//! nrf-arts.org, omg.org or IXRetail; a document without any namespace counts as in it. Invariants: one transaction is
+//! in memory at a time; an element, a comment or a text longer than [`MAX_EVENT`] bytes and a nesting deeper than
+//! [`MAX_DEPTH`] (or open tags of more bytes than that together) end the document with an error, as do a document type
+//! declaration and entities other than the five of XML; card numbers of tenders are never read.
 
 mod builder;
 mod limit;
 mod names;
+mod payment;
 
 use self::builder::Builder;
 use self::limit::Limited;
 use self::names::Name;
-use super::encoding::Utf8;
+use super::encoding::{AnyBytes, Utf8};
 use super::receipt::Receipt;
 use jiff::tz::TimeZone;
 use quick_xml::NsReader;
@@ -35,7 +41,7 @@ use quick_xml::name::ResolveResult;
 use std::io::{self, BufRead};
 use visit_core::observation::Currency;
 
-/// The namespace of ARTS; documents in the wild leave out the slash at its end.
+/// The namespace of ARTS, as it is usually written.
 pub const NAMESPACE: &str = "http://www.nrf-arts.org/IXRetail/namespace/";
 /// The longest tag, comment or text, bytes.
 pub const MAX_EVENT: usize = 1 << 20;
@@ -81,7 +87,9 @@ pub enum PosLogError {
         what: String,
     },
     /// Another kind of document.
-    #[error("no POSLog: the outermost element is not POSLog in the namespace {NAMESPACE}")]
+    #[error(
+        "no POSLog: the outermost element is not POSLog in the namespace {NAMESPACE}, another of nrf-arts.org or omg.org, or none"
+    )]
     NotPosLog,
     /// A document type declaration.
     #[error("a document type declaration, which is refused: POSLog needs none, and entities can do harm")]
@@ -106,8 +114,8 @@ pub enum PosLogError {
 }
 
 /// The receipts of a document, one at a time.
-pub struct PosLog<R: BufRead> {
-    reader: NsReader<Limited<Utf8<R>>>,
+pub struct PosLog<'a> {
+    reader: NsReader<Limited<Utf8<AnyBytes<'a>>>>,
     settings: Settings,
     buffer: Vec<u8>,
     /// Elements that are open, outermost first.
@@ -124,9 +132,10 @@ pub struct PosLog<R: BufRead> {
     tally: Tally,
 }
 
-impl<R: BufRead> PosLog<R> {
+impl<'a> PosLog<'a> {
     /// A document. Its encoding is told by its byte order mark or its XML declaration.
-    pub fn new(mut bytes: R, settings: Settings) -> io::Result<Self> {
+    pub fn new(bytes: impl BufRead + Send + 'a, settings: Settings) -> io::Result<Self> {
+        let mut bytes: AnyBytes<'a> = Box::new(bytes);
         let label = declared_encoding(bytes.fill_buf()?);
         let mut reader = NsReader::from_reader(Limited::new(Utf8::new(bytes, Some(&label))?, MAX_EVENT));
         let config = reader.config_mut();
@@ -282,9 +291,11 @@ fn name(namespace: &ResolveResult<'_>, tag: &BytesStart<'_>, bare: bool) -> Name
 /// The vendor's namespace begins with this, whatever its version.
 const NCR: &str = "http://www.ncr.com/rsd/acs/tlog/markup/poslog/";
 
+/// `http://www.nrf-arts.org/IXRetail/namespace/`, `…/IXRetail/v6.0.0/poslog`, and what they became at OMG.
 fn is_arts(namespace: &[u8]) -> bool {
-    let wanted = NAMESPACE.trim_end_matches('/').as_bytes();
-    namespace.strip_suffix(b"/").unwrap_or(namespace) == wanted
+    let lower = namespace.to_ascii_lowercase();
+    let has = |part: &[u8]| lower.windows(part.len()).any(|w| w == part);
+    has(b"nrf-arts.org") || has(b"omg.org") || has(b"ixretail")
 }
 
 /// No field is longer than this; the rest of a text is passed over.

@@ -11,11 +11,12 @@
 //!                   "refers_to","business_date","items":[{"name","code","quantity","amount_minor"|"amount"}],
 //!                   "tenders":[{"kind","amount_minor"|"amount"}]}, as in the observation log
 //! totals of a day  {"type":"day_totals","store","till","business_date","receipts","net_minor"|"net","currency"}, or a
-//!                   postdailysalessummary {"storecode","tillid","salesdate","transactioncount","netamount"}
+//!                   postdailysalessummary {"salessummary":{"storecode","tillid","txdate_yyyymmdd","ttlsalesamt",
+//!                   "ttlrefundamt","ttldoccount"}}, or one with "salesdate","transactioncount","netamount"
 //! ```
 //!
 //! The first is what several malls run as `postsalescreate` with small differences: the header flat or as
-//! `salestotal` within `astr_request`; `items`, `salesitems`, `tenders`, `salestenders`; names in any case, with
+//! `salestotal` within `astr_request`; without `tillid` where a store has one till, without a time of day; `items`, `salesitems`, `tenders`, `salestenders`; names in any case, with
 //! the `Field` that .NET puts behind them, with or without `_yyyymmdd`. Amounts and numbers may be JSON numbers
 //! or strings; either way their digits are read and never become a float.
 //!
@@ -111,9 +112,12 @@ fn read(document: &[u8], settings: &Settings, problems: &mut Problems) -> Option
         "postsalescreate",
         "postesalescreate",
         "postdailysalessummary",
+        "postdailysalessummary2",
+        "postmalldailysalessummary",
         "astr_request",
         "request",
         "dailysalessummary",
+        "salessummary",
     ] {
         if let Some(inner) = all.get(&[envelope]) {
             summary |= envelope.contains("summary");

@@ -4,6 +4,7 @@
 //! most [`MAX_ITEMS`] and [`MAX_TENDERS`] entries, and what was cut says so in [`Flags::cut`]; free texts hold no
 //! card and no phone number; a member number shows in no `Debug`.
 
+use super::aliases::Aliases;
 use super::money::Decimal;
 use super::{content, digits};
 use crate::names::Names;
@@ -31,6 +32,8 @@ pub struct Receipt {
     pub till: Option<String>,
     /// Number as printed. Numbers begin again every business day, and tills leave some out.
     pub number: Option<String>,
+    /// Other numbers of it, by which a refund may mean it: the sequence number of the till's log, the transaction's id.
+    pub aliases: Vec<String>,
     /// Sale, refund or void.
     pub kind: ReceiptKind,
     /// Business date, days since 1970-01-01. A sale after midnight may belong to the day before.
@@ -118,6 +121,8 @@ pub struct Link {
     pub business_date: Option<i32>,
     /// Number.
     pub number: Option<String>,
+    /// The number may be another than the one that the sale goes by: that of the till's log, the transaction's id.
+    pub by_alias: bool,
 }
 
 /// Marks of a receipt.
@@ -281,11 +286,14 @@ impl Receipt {
     /// counts. `till` is where it belongs when the names of the feed are not in the site map and its store has
     /// not exactly one till there; of a printed receipt it is the till in any case. Such a till may stand for several of the feed's, each of which counts from
     /// one: the feed's name of the till goes before the number (`3/86`), or two sales would be taken for one.
+    ///
+    /// What other numbers it goes by is learnt, and a link that means its sale by one is given the sale's own.
     pub fn observe(
         &self,
         names: &Names,
         till: Option<TillIx>,
         captured: Option<Timestamp>,
+        aliases: &mut Aliases,
     ) -> Result<observation::Receipt, NotObserved> {
         match self.flags {
             Flags { training: true, .. } => return Err(NotObserved::Training),
@@ -303,16 +311,29 @@ impl Receipt {
             Some(by) if own.is_none() => format!("{by}/{number}"),
             _ => number.clone(),
         };
+        let number = self.number.as_ref().map(|number| printed(None, number));
+        if let Some(number) = &number
+            && self.kind == ReceiptKind::Sale
+        {
+            let others: Vec<String> = self.aliases.iter().map(|alias| printed(None, alias)).collect();
+            aliases.learn(till, number, &others, self.business_date);
+        }
+        let mut refers_to =
+            self.refers_to.as_ref().and_then(|link| self.sale_ref(link, till, names, printed));
+        if let Some(link) = refers_to.as_mut().filter(|_| self.refers_to.as_ref().is_some_and(|l| l.by_alias))
+        {
+            aliases.resolve(till, link);
+        }
         Ok(observation::Receipt {
             at,
             till,
             store: names.store(till).or(self.store.as_deref()).unwrap_or_default().to_owned(),
-            number: self.number.as_ref().map(|number| printed(None, number)),
+            number,
             kind: self.kind,
             amount_minor: self.total,
             currency: self.currency,
             member: self.member.as_ref().map(|m| m.reveal().to_owned()),
-            refers_to: self.refers_to.as_ref().and_then(|link| self.sale_ref(link, till, names, printed)),
+            refers_to,
             business_date: self.business_date,
             printed_at: self.end.or(self.begin),
             content: content::of(self),
@@ -405,7 +426,7 @@ mod tests {
                 end: Some(Timestamp::from_micros(0)),
                 ..Receipt::default()
             };
-            receipt.observe(names, named, None).map(|o| o.number.unwrap_or_default())
+            receipt.observe(names, named, None, &mut Aliases::default()).map(|o| o.number.unwrap_or_default())
         };
         assert_eq!(number(Some("3"), None, &names).as_deref(), Ok("3/86"));
         assert_eq!(number(Some("32"), None, &names).as_deref(), Ok("32/86"));
@@ -429,7 +450,7 @@ mod tests {
             end: Some(Timestamp::from_micros(0)),
             ..Receipt::default()
         };
-        let seen = receipt.observe(&names, Some(TillIx(0)), None).unwrap();
+        let seen = receipt.observe(&names, Some(TillIx(0)), None, &mut Aliases::default()).unwrap();
         assert_eq!((seen.till, seen.store.as_str(), seen.number.as_deref()), (TillIx(0), "s", Some("86")));
     }
 
@@ -437,6 +458,9 @@ mod tests {
     fn what_was_not_sold_is_no_observation() {
         let flags = Flags { training: true, ..Flags::default() };
         let receipt = Receipt { flags, ..Receipt::default() };
-        assert_eq!(receipt.observe(&Names::default(), None, None), Err(NotObserved::Training));
+        assert_eq!(
+            receipt.observe(&Names::default(), None, None, &mut Aliases::default()),
+            Err(NotObserved::Training)
+        );
     }
 }

@@ -10,7 +10,7 @@
 //! A row or a line is used as a whole or not at all; what is wrong with it is told with its number, and the next
 //! is read. A row longer than [`MAX_ROW`] bytes ends the table: it is one quote that was never closed.
 
-use super::encoding::Utf8;
+use super::encoding::{AnyBytes, Utf8};
 use super::money::Decimal;
 use super::push::{self, Problem};
 use super::receipt::{Feed, Link, Member, Receipt};
@@ -50,21 +50,26 @@ macro_rules! columns {
 
 columns! {
     /// The store.
-    Store: "store" "storecode" "storeid" "shop" "shopcode" "店铺" "店铺号" "店铺编号" "门店" "门店编号" "商铺号",
+    Store: "store" "storecode" "storeid" "shop" "shopcode" "storeno" "storenumber" "shopid" "shopno" "店铺"
+        "店铺号" "店铺编码" "门店号" "门店编码" "店号" "店铺编号" "门店" "门店编号" "商铺号",
     /// The till.
-    Till: "till" "tillid" "register" "terminal" "workstation" "pos" "收银机" "收银机号" "机号" "款台" "款台号",
+    Till: "till" "tillid" "register" "terminal" "workstation" "pos" "收银机" "收银机号" "机号" "机台号" "款台" "款台号" "收银台"
+        "pos号" "pos机号" "posid" "posno",
     /// Number of the receipt.
-    Number: "number" "no" "receipt" "receiptno" "receiptnumber" "txdocno" "docno" "billno" "小票号" "单号" "流水号" "销售单号" "交易号",
+    Number: "number" "no" "receipt" "receiptno" "receiptnumber" "txdocno" "docno" "billno" "小票号" "小票编号"
+        "小票号码" "单号" "单据号" "单据编号" "流水号" "交易流水号" "销售单号" "订单号" "订单编号" "交易号" "交易编号" "transaction"
+        "transactionid" "transactionno" "orderno" "receiptid" "ticketno" "invoiceno",
     /// Date and time, or a date where there is a column of times.
     Date: "at" "date" "datetime" "txdate" "txdateyyyymmdd" "saledate" "日期" "交易日期" "销售日期" "交易时间" "销售时间",
     /// Time of day.
     Time: "time" "txtime" "txtimehhmmss" "saletime" "时间",
     /// Business date.
-    BusinessDate: "businessdate" "businessdaydate" "营业日" "营业日期",
+    BusinessDate: "businessdate" "businessdaydate" "bizdate" "营业日" "营业日期",
     /// Sale, refund or void.
     Type: "type" "kind" "salestype" "类型" "单据类型" "交易类型",
     /// Total, decimal.
-    Amount: "amount" "total" "netamount" "grandtotal" "金额" "合计" "实收金额" "应收金额" "销售金额" "净金额",
+    Amount: "amount" "total" "netamount" "grandtotal" "totalamount" "金额" "合计" "总金额" "总额" "合计金额" "交易金额"
+        "实付金额" "应付金额" "实收金额" "应收金额" "销售金额" "净金额",
     /// ISO 4217 code.
     Currency: "currency" "currencycode" "币种",
     /// Member number.
@@ -125,18 +130,18 @@ pub struct Row {
 }
 
 /// The receipts of a CSV table.
-pub struct Table<R: BufRead> {
-    rows: csv::Reader<Rationed<Utf8<R>>>,
+pub struct Table<'a> {
+    rows: csv::Reader<Rationed<Utf8<AnyBytes<'a>>>>,
     record: csv::StringRecord,
     at: Vec<(Column, usize)>,
     mapping: Mapping,
     ended: bool,
 }
 
-impl<R: BufRead> Table<R> {
+impl<'a> Table<'a> {
     /// Reads the first row.
-    pub fn new(bytes: R, mapping: Mapping) -> Result<Self, TableError> {
-        let mut bytes = Utf8::new(bytes, mapping.encoding.as_deref())?;
+    pub fn new(bytes: impl BufRead + Send + 'a, mapping: Mapping) -> Result<Self, TableError> {
+        let mut bytes = Utf8::new(Box::new(bytes) as AnyBytes<'a>, mapping.encoding.as_deref())?;
         let delimiter = mapping.delimiter.unwrap_or(guess_delimiter(bytes.fill_buf()?));
         let rationed = Rationed { inner: bytes, left: MAX_ROW };
         // The reader asks for whole buffers: with small ones a row cannot hide in what was read ahead.
@@ -211,7 +216,7 @@ impl<R: BufRead> Table<R> {
         let zone = self.mapping.zone.as_ref();
         let day = self.cell(Column::Date);
         r.end = day.and_then(|day| match self.cell(Column::Time) {
-            Some(time) => when::date_and_time(day, time, zone),
+            Some(time) => when::date_and_time(day, time, zone).or_else(|| when::moment(time, zone)),
             None => when::moment(day, zone),
         });
         if r.end.is_none() {
@@ -280,11 +285,25 @@ fn columns(names: &csv::StringRecord, mapping: &Mapping) -> Result<Vec<(Column, 
     for (index, name) in names.iter().enumerate() {
         let name = plain(name);
         let known = || Column::ALL.iter().copied().find(|c| c.known_names().contains(&name.as_str()));
-        if let Some(column) = own.get(&name).copied().or_else(known)
-            && !at.iter().any(|(there, _)| *there == column)
+        let Some(mut column) = own.get(&name).copied().or_else(known) else { continue };
+        let place = |at: &[(Column, usize)], column| at.iter().position(|(there, _)| *there == column);
+        if let (Column::Date, Some(date), None) = (column, place(&at, Column::Date), place(&at, Column::Time))
         {
+            // 交易日期 and 交易时间: each may hold both where it stands alone.
+            if name.ends_with("时间") || name.ends_with("time") {
+                column = Column::Time;
+            } else {
+                at[date].0 = Column::Time;
+            }
+        }
+        if place(&at, column).is_none() {
             at.push((column, index));
         }
+    }
+    if !at.iter().any(|(there, _)| *there == Column::Date)
+        && let Some(time) = at.iter_mut().find(|(there, _)| *there == Column::Time)
+    {
+        time.0 = Column::Date;
     }
     let has = |column| at.iter().any(|(there, _)| *there == column);
     for (missing, one_of) in [
@@ -310,9 +329,9 @@ fn plain(name: &str) -> String {
 
 fn kind(text: Option<&str>) -> Option<ReceiptKind> {
     Some(match text.unwrap_or("sale").to_lowercase().as_str() {
-        "sale" | "sa" | "s" | "销售" | "正常" => ReceiptKind::Sale,
-        "refund" | "return" | "sr" | "r" | "退货" | "退款" => ReceiptKind::Refund,
-        "void" | "sv" | "v" | "作废" | "撤销" => ReceiptKind::Void,
+        "sale" | "sales" | "sa" | "s" | "销售" | "消费" | "正常" => ReceiptKind::Sale,
+        "refund" | "return" | "returns" | "sr" | "r" | "退货" | "退款" | "退单" => ReceiptKind::Refund,
+        "void" | "voided" | "cancelled" | "sv" | "v" | "作废" | "撤销" | "取消" => ReceiptKind::Void,
         _ => return None,
     })
 }

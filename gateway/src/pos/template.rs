@@ -8,25 +8,31 @@
 //! Total and bounded: regular expressions run in linear time, at most [`MAX_LINES`] lines of [`MAX_LINE`] bytes are
 //! looked at.
 
+mod blocks;
 mod date;
 mod load;
+mod needle;
+mod raw;
+mod receipt;
 mod rules;
+mod several;
 
 pub use load::{Problem, TemplateError};
 pub use rules::{Field, Found};
 
+use self::date::DateOrder;
+use self::needle::Needles;
+use self::receipt::sense;
+use self::rules::{Lines, Rules};
 use super::digits;
 use super::escpos::end::{Limits, Printed};
 use super::escpos::render::Printer;
-use super::money::Decimal;
-use super::receipt::{Feed, Link, MAX_TEXT, Member, Receipt};
+use super::money::{Decimal, Mark};
+use super::receipt::{MAX_TEXT, Receipt};
 use super::totals::DayTotals;
-use date::DateOrder;
 use jiff::tz::TimeZone;
-use rules::Rules;
 use std::time::Duration;
-use visit_core::observation::{Currency, ReceiptKind};
-use visit_core::time::Timestamp;
+use visit_core::observation::Currency;
 
 /// Lines of a paper that are looked at.
 pub const MAX_LINES: usize = 2_000;
@@ -49,6 +55,7 @@ pub struct Template {
     /// For amounts.
     pub currency: Option<Currency>,
     order: DateOrder,
+    mark: Mark,
     /// By [`Field`].
     fields: [Rules; Field::ALL.len()],
     reprint: Rules,
@@ -57,6 +64,8 @@ pub struct Template {
     training: Rules,
     skip_if: Rules,
     z_report: Option<ZReport>,
+    /// Which rules a line can fit at all.
+    needles: Needles,
 }
 
 /// How the totals of a day are told from a receipt, and read.
@@ -85,11 +94,37 @@ pub enum Reading {
 pub struct Explained {
     /// What it is.
     pub reading: Reading,
-    /// Each field of a receipt that the template asks for: what was found, or why nothing was.
-    pub fields: Vec<(Field, Result<Found, String>)>,
+    /// Each field that the template asks for, by its name there: what was found, or why nothing was.
+    pub fields: FoundOf,
+    /// The flags that were found: name, and line from 1.
+    pub flags: Vec<(&'static str, usize)>,
     /// The lines as the rules saw them.
     pub lines: Vec<String>,
 }
+
+/// What a template can ask of a paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A field of a receipt.
+    Field(Field),
+    /// A field of the totals of a day: `date`, `receipts` or `net`.
+    Total(&'static str),
+}
+
+impl Asked {
+    /// As templates call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Field(field) => field.name(),
+            Self::Total(name) => name,
+        }
+    }
+}
+
+/// Fields with what was found of each, or why nothing was.
+type FoundFields = Vec<(Field, Result<Found, String>)>;
+/// The same of what a template can ask.
+pub type FoundOf = Vec<(Asked, Result<Found, String>)>;
 
 impl Template {
     /// No template: everything printed is a receipt that cannot be read.
@@ -102,6 +137,7 @@ impl Template {
             zone: None,
             currency: None,
             order: DateOrder::default(),
+            mark: Mark::default(),
             fields: Default::default(),
             reprint: Rules::default(),
             refund: Rules::default(),
@@ -109,6 +145,7 @@ impl Template {
             training: Rules::default(),
             skip_if: Rules::default(),
             z_report: None,
+            needles: Needles::default(),
         }
     }
 
@@ -120,128 +157,82 @@ impl Template {
         self
     }
 
-    /// Reads a paper.
-    pub fn read(&self, printed: &Printed) -> Reading {
-        self.explain(printed).reading
+    /// Reads a paper: one receipt, or several that came out in one piece.
+    pub fn read(&self, printed: &Printed) -> Vec<Reading> {
+        self.explain(printed).into_iter().map(|explained| explained.reading).collect()
     }
 
     /// Reads a paper, and tells where everything was found.
-    pub fn explain(&self, printed: &Printed) -> Explained {
+    pub fn explain(&self, printed: &Printed) -> Vec<Explained> {
         let lines: Vec<String> = printed.lines.iter().take(MAX_LINES).map(|line| normal(line)).collect();
+        let parts = self.several(&lines);
+        let several = parts.len() > 1;
+        let part = |range: std::ops::Range<usize>| self.one(printed, lines[range].to_vec(), several);
+        parts.into_iter().map(part).collect()
+    }
+
+    /// One receipt; `of_several` on its paper, whose print says nothing of this one.
+    fn one(&self, printed: &Printed, lines: Vec<String>, of_several: bool) -> Explained {
+        let lines = Lines::new(lines, &self.needles);
+        let explained =
+            |reading, fields, flags, lines: Lines| Explained { reading, fields, flags, lines: lines.texts };
         if let Some(line) = self.skip_if.line(&lines) {
-            let reading = Reading::Skipped(hide_digits(&lines[line]));
-            return Explained { reading, fields: Vec::new(), lines };
+            let reading = Reading::Skipped(hide_digits(&lines.texts[line]));
+            return explained(reading, Vec::new(), vec![("skip_if", line + 1)], lines);
         }
-        if let Some(totals) = self.totals(&lines) {
-            return Explained { reading: Reading::Totals(totals), fields: Vec::new(), lines };
+        if let Some((totals, fields, line)) = self.totals(&lines) {
+            return explained(Reading::Totals(totals), fields, vec![("z_report", line + 1)], lines);
         }
-        let fields: Vec<_> = Field::ALL
+        let fields: FoundFields = Field::ALL
             .iter()
             .zip(&self.fields)
             .filter(|(_, rules)| !rules.is_empty())
             .map(|(field, rules)| (*field, rules.find(&lines)))
             .collect();
-        let receipt = self.receipt(printed, &lines, &fields);
-        Explained { reading: Reading::Receipt(Box::new(receipt)), fields, lines }
+        let flags: Vec<(&'static str, usize)> = [
+            ("reprint", &self.reprint),
+            ("refund", &self.refund),
+            ("void", &self.void),
+            ("training", &self.training),
+        ]
+        .into_iter()
+        .filter_map(|(name, rules)| Some((name, rules.line(&lines)? + 1)))
+        .collect();
+        let mut receipt = self.receipt(printed, &lines, &fields, &flags);
+        let print = printed.text_hash ^ printed.image_hash.rotate_left(1);
+        receipt.print_hash = Some(match receipt.flags.unreadable {
+            true if !of_several => print,
+            _ => sense(&lines, &fields, &flags),
+        });
+        let fields = fields.into_iter().map(|(field, found)| (Asked::Field(field), found)).collect();
+        explained(Reading::Receipt(Box::new(receipt)), fields, flags, lines)
     }
 
-    fn receipt(
-        &self,
-        printed: &Printed,
-        lines: &[String],
-        fields: &[(Field, Result<Found, String>)],
-    ) -> Receipt {
-        let mut r = Receipt { feed: Feed::EscPos, currency: self.currency, ..Receipt::default() };
-        let value = |field: Field| {
-            let found = fields.iter().find(|(f, _)| *f == field)?;
-            found.1.as_ref().ok().map(|found| found.value.as_str())
-        };
-        r.number = value(Field::Number).and_then(|t| r.text(t));
-        r.store = value(Field::Store).and_then(|t| r.text(t));
-        r.till = value(Field::Till).and_then(|t| r.text(t));
-        r.member = value(Field::Member).and_then(Member::new);
-        let mut amount = |field: Field| {
-            let text = value(field)?;
-            match Decimal::parse(text) {
-                Ok(amount) => r.minor(field.name(), amount),
-                Err(e) => {
-                    r.doubt(field.name(), e);
-                    None
-                }
-            }
-        };
-        let (total, tax) = (amount(Field::Total), amount(Field::Tax));
-        let (tendered, change) = (amount(Field::Tendered), amount(Field::Change));
-        (r.total, r.tax, r.tendered, r.change) = (total, tax, tendered, change.map(i64::saturating_abs));
-        r.end = self.time(value(Field::Datetime), value(Field::Date), value(Field::Time), &mut r);
-        if let Some(text) = value(Field::BusinessDate) {
-            r.business_date = date::find(text, self.order).map(|(day, _)| day);
-            if r.business_date.is_none() {
-                r.doubt(Field::BusinessDate.name(), "is no date");
-            }
-        }
-        if let Some(number) = value(Field::OriginalNumber) {
-            r.refers_to = Some(Link { number: Some(number.to_owned()), ..Link::default() });
-        }
-        r.kind = if self.void.line(lines).is_some() {
-            ReceiptKind::Void
-        } else if self.refund.line(lines).is_some() {
-            ReceiptKind::Refund
-        } else {
-            ReceiptKind::Sale
-        };
-        r.flags.reprint = self.reprint.line(lines).is_some();
-        r.flags.training = self.training.line(lines).is_some();
-        r.flags.cut |= printed.partial;
-        r.print_hash = Some(printed.text_hash ^ printed.image_hash.rotate_left(1));
-        if printed.raster {
-            r.doubt("paper", "holds images and no text: the till's driver prints pictures");
-        }
-        r.settle();
-        r
-    }
-
-    /// When the till was done, by its own clock.
-    fn time(
-        &self,
-        both: Option<&str>,
-        date: Option<&str>,
-        time: Option<&str>,
-        r: &mut Receipt,
-    ) -> Option<Timestamp> {
-        let text = match (both, date, time) {
-            (Some(both), ..) => both.to_owned(),
-            (None, Some(date), Some(time)) => format!("{date} {time}"),
-            _ => return None,
-        };
-        let Some(zone) = &self.zone else {
-            r.doubt(Field::Datetime.name(), "has no time zone; write timezone = \"Asia/Shanghai\"");
-            return None;
-        };
-        let at = date::moment(&text, self.order, zone);
-        if at.is_none() {
-            r.doubt(Field::Datetime.name(), "is no date and time");
-        }
-        at
-    }
-
-    fn totals(&self, lines: &[String]) -> Option<DayTotals> {
+    fn totals(&self, lines: &Lines) -> Option<(DayTotals, FoundOf, usize)> {
         let z = self.z_report.as_ref()?;
-        z.on.line(lines)?;
-        let value = |rules: &Rules| rules.find(lines).ok().map(|found| found.value);
-        let count = value(&z.receipts).and_then(|text| text.trim().parse().ok());
-        let net = value(&z.net).and_then(|text| Decimal::parse(&text).ok()?.minor(self.currency?).ok());
-        Some(DayTotals {
-            business_date: value(&z.date).and_then(|text| date::find(&text, self.order)).map(|(day, _)| day),
+        let line = z.on.line(lines)?;
+        let found = |rules: &Rules| {
+            if rules.is_empty() { Err("no rule asks for it".into()) } else { rules.find(lines) }
+        };
+        let (date, receipts, net) = (found(&z.date), found(&z.receipts), found(&z.net));
+        let value = |found: &Result<Found, String>| found.as_ref().ok().map(|found| found.value.clone());
+        let count = value(&receipts).and_then(|text| text.trim().parse().ok());
+        let amount =
+            |text: String| Decimal::parse_marked(&text, self.mark()).ok()?.minor(self.currency?).ok();
+        let totals = DayTotals {
+            business_date: value(&date).and_then(|text| date::day(&text, self.order)),
             currency: self.currency,
             receipts: count,
-            net,
+            net: value(&net).and_then(amount),
             ..DayTotals::default()
-        })
+        };
+        let fields = [("date", date), ("receipts", receipts), ("net", net)];
+        Some((totals, fields.map(|(name, found)| (Asked::Total(name), found)).into(), line))
     }
 }
 
-/// A line as rules see it: full-width forms (U+FF01…FF5E) and blanks of all kinds made plain, no blank at its ends.
+/// A line as rules see it: full-width forms (U+FF01…FF5E) and blanks of all kinds made plain, the lines of tables made
+/// blanks, no blank at its ends.
 fn normal(line: &str) -> String {
     let cut = &line[..line.floor_char_boundary(line.len().min(MAX_LINE))];
     let plain: String = cut
@@ -249,6 +240,7 @@ fn normal(line: &str) -> String {
         .map(|c| match c {
             '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
             '\u{ffe5}' => '¥',
+            '|' | '\u{2500}'..='\u{259f}' => ' ',
             c if c.is_whitespace() => ' ',
             c => c,
         })

@@ -12,6 +12,7 @@ use crate::counts::{Counts, Place, Problems};
 use crate::log::{Defaults, Line, LineError, Lines, Parser};
 use crate::names::Names;
 use crate::observation::Observation;
+use crate::pos::aliases::Aliases;
 use crate::pos::poslog::{PosLog, PosLogError, Settings};
 use crate::pos::receipt::{NotObserved, Receipt};
 use crate::pos::table::TableError;
@@ -46,6 +47,9 @@ pub struct ReplayInput {
     pub template: Option<Arc<Template>>,
     /// For receipts that name no currency.
     pub currency: Option<Currency>,
+    /// When prints that show no time were captured, if no receipt before them shows one; when the file was written if
+    /// absent.
+    pub at: Option<Timestamp>,
 }
 
 /// Why a recording cannot be played.
@@ -143,6 +147,7 @@ pub struct Replay {
 struct Tally {
     counts: Counts,
     problems: Problems,
+    aliases: Aliases,
 }
 
 impl Replay {
@@ -224,7 +229,7 @@ struct Input {
 enum Reader {
     Capture { capture: Box<Capture<Bytes>>, sensor: SensorIx, records: u64, foreign_link_said: bool },
     Log { lines: Lines<Bytes>, parser: Parser },
-    PosLog { log: Box<PosLog<Bytes>>, till: Option<TillIx> },
+    PosLog { log: Box<PosLog<'static>>, till: Option<TillIx> },
     Papers { papers: Box<Papers>, till: Option<TillIx> },
 }
 
@@ -248,6 +253,11 @@ impl Input {
                     return Err(OpenError::LinkType { path: path.clone(), number });
                 }
                 Reader::Capture { capture: Box::new(capture), sensor, records: 0, foreign_link_said: false }
+            }
+            // Prints are full of these; none of the texts below has one.
+            None if spec.template.is_some() && bytes.ahead().iter().any(|b| matches!(b, 0x1b | 0x1d)) => {
+                let papers = Papers::open(bytes, spec, zone)?;
+                Reader::Papers { papers: Box::new(papers), till: spec.till }
             }
             None if is_xml(bytes.ahead()) => {
                 let log = PosLog::new(bytes, Settings { zone, currency: spec.currency }).map_err(io)?;
@@ -375,7 +385,7 @@ fn next_line(
 
 fn next_receipt(
     path: &Arc<Path>,
-    log: &mut PosLog<Bytes>,
+    log: &mut PosLog<'_>,
     till: Option<TillIx>,
     names: &Names,
     tally: &mut Tally,
@@ -393,18 +403,20 @@ fn next_receipt(
             Err(PosLogError::Io(e)) if !is_damage(&e) => return Err(Failure::Io(e)),
             Err(e) => return Err(Failure::Damage(Place::Transaction(number + 1), e.to_string())),
         };
-        if let Some(observation) = observed(&receipt, path, Place::Transaction(number), till, names, tally) {
+        let place = Place::Transaction(number);
+        if let Some(observation) = observed(&receipt, path, place, till, None, names, tally) {
             return Ok(Some(observation));
         }
     }
 }
 
-/// A receipt as an observation; what it is not, is told and counted.
+/// A receipt as an observation; what it is not, is told and counted. `captured` is for one without a time.
 fn observed(
     receipt: &Receipt,
     path: &Arc<Path>,
     place: Place,
     till: Option<TillIx>,
+    captured: Option<Timestamp>,
     names: &Names,
     tally: &mut Tally,
 ) -> Option<Observation> {
@@ -412,7 +424,8 @@ fn observed(
         tally.counts.doubted_fields += 1;
         tally.problems.report(path, place, || doubt.to_string());
     }
-    match receipt.observe(names, till, None) {
+    let captured = captured.filter(|_| receipt.end.or(receipt.begin).is_none());
+    match receipt.observe(names, till, captured, &mut tally.aliases) {
         Ok(observation) => return Some(Observation::Receipt(observation)),
         Err(NotObserved::Training | NotObserved::Suspended | NotObserved::Cancelled) => {
             tally.counts.no_receipts += 1;

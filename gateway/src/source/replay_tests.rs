@@ -288,3 +288,37 @@ fn what_a_till_printed_and_tables_are_receipts() {
     assert_eq!(numbers, expected.map(|(n, a, t)| (n.to_owned(), a, t.to_owned())));
     assert_eq!((replay.counts().no_receipts, replay.counts().bad_lines), (2, 1));
 }
+
+#[test]
+fn a_print_that_shows_no_time_is_of_the_one_before_it_or_of_its_file_and_reports_of_a_day_count() {
+    let tills = [("t1".to_owned(), (TillIx(0), "s1".to_owned()))].into();
+    let names = Names { tills, timezone: Some("Asia/Shanghai".into()), ..Names::default() };
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates");
+    let template = Arc::new(Template::load(&templates.join("zh-generic.toml")).unwrap());
+    let sample = |name: &str| std::fs::read(templates.join("samples").join(name)).unwrap();
+    let played = |bytes: &[u8], at: Option<Timestamp>| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let written = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+        File::options().append(true).open(file.path()).unwrap().set_modified(written).unwrap();
+        let (path, template) = (file.path().to_owned(), Some(Arc::clone(&template)));
+        let input = ReplayInput { path, till: Some(TillIx(0)), template, at, ..ReplayInput::default() };
+        let mut replay = Replay::open(vec![input], Arc::new(names.clone())).unwrap();
+        let mut seen = Vec::new();
+        while let Some(observation) = replay.next().unwrap() {
+            seen.push(observation);
+        }
+        seen
+    };
+    let raster = sample("zh-raster.bin");
+    let times = |seen: &[Observation]| seen.iter().map(|o| o.at().to_string()).collect::<Vec<_>>();
+    assert_eq!(times(&played(&raster, None)), ["2023-11-14T22:13:20.000Z"], "the file's");
+    let given = Timestamp::parse_rfc3339("2025-11-21T12:00:00Z");
+    assert_eq!(times(&played(&raster, given)), ["2025-11-21T12:00:00.000Z"]);
+    let day =
+        [sample("zh-restaurant.bin"), raster, b"\x1dV\x00".to_vec(), sample("zh-z-report.bin")].concat();
+    let seen = played(&day, given);
+    assert_eq!(times(&seen), ["2025-11-21T04:31:44.000Z"; 3]);
+    let Observation::DayTotals(totals) = &seen[2] else { panic!("{:?}", seen[2]) };
+    assert_eq!((totals.receipts, totals.business_date, totals.till), (Some(87), 20_413, Some(TillIx(0))));
+}

@@ -15,6 +15,19 @@
 //! byte of supported operating classes (the current class), and of FILS request parameters all behind their
 //! bitmap (the time the phone is going to stay on this channel: one phone showed 60 values in a day).
 //!
+//! One phone may show several sets of elements: another state of its software, another band. What its radio can do stays
+//! the same, so a fingerprint says that apart:
+//!
+//! ```text
+//! 63        48 47                                       0
+//! ┌───────────┬──────────────────────────────────────────┐
+//! │ radio     │ elements                                 │
+//! └───────────┴──────────────────────────────────────────┘
+//! ```
+//!
+//! `radio` is a hash of the HT capabilities (§9.4.2.54) without what software switches (SM power save, 40 MHz
+//! intolerant), 0 where there are none.
+//!
 //! The fingerprint is stored and compared across machines and versions: its function is frozen by a test.
 
 /// Bytes of elements that are looked at; no frame of a phone is longer (802.11-2020 §9.3.3.1: 2,304).
@@ -24,6 +37,7 @@ mod id {
     pub(super) const SSID: u8 = 0;
     pub(super) const DS_PARAMETER_SET: u8 = 3;
     pub(super) const SUPPORTED_OPERATING_CLASSES: u8 = 59;
+    pub(super) const HT_CAPABILITIES: u8 = 45;
     pub(super) const SSID_LIST: u8 = 84;
     pub(super) const VENDOR: u8 = 221;
     pub(super) const EXTENSION: u8 = 255;
@@ -127,7 +141,11 @@ pub fn fingerprint(bytes: &[u8]) -> Fingerprint {
     let mut elements = Elements::new(bytes);
     let mut hash = StableHash::new();
     let mut any = false;
+    let mut radio = 0;
     for element in &mut elements {
+        if element.id == id::HT_CAPABILITIES {
+            radio = radio_of(element.body);
+        }
         let body = match element.id {
             id::DS_PARAMETER_SET => continue,
             id::EXTENSION if element.extension == Some(id::EXT_FILS_REQUEST_PARAMETERS) => {
@@ -144,17 +162,43 @@ pub fn fingerprint(bytes: &[u8]) -> Fingerprint {
         hash.word(u64::from(element.id) | (body.len() as u64) << 8 | extension << 16);
         hash.bytes(body);
     }
-    Fingerprint { hash: any.then(|| hash.finish()), malformed: elements.malformed() }
+    let hash = any.then(|| join(radio, hash.finish()));
+    Fingerprint { hash, malformed: elements.malformed() }
 }
 
-/// The fingerprint of a model that is known only by a name, in logs that do not have the elements.
+/// The same elements in a frame of another length: some of its elements are not known.
+pub fn of_length(fingerprint: u64, length: u16) -> u64 {
+    let mut hash = StableHash(fingerprint);
+    hash.word(u64::from(length));
+    join((fingerprint >> ELEMENT_BITS) as u16, hash.finish())
+}
+
+const ELEMENT_BITS: u32 = 48;
+
+fn join(radio: u16, elements: u64) -> u64 {
+    u64::from(radio) << ELEMENT_BITS | elements & ((1 << ELEMENT_BITS) - 1)
+}
+
+/// What the radio can do: HT capability information, A-MPDU parameters and the set of MCS. Never 0.
+fn radio_of(ht: &[u8]) -> u16 {
+    // In the capability information, SM power save (bits 2, 3) and 40 MHz intolerant (bit 14) are switched by software.
+    const SWITCHED: [u8; 2] = [0b0000_1100, 0b0100_0000];
+    let mut hash = StableHash::new();
+    for (i, byte) in ht.iter().take(19).enumerate() {
+        hash.word(u64::from(byte & !SWITCHED.get(i).copied().unwrap_or(0)));
+    }
+    (hash.finish() as u16).max(1)
+}
+
+/// The fingerprint of a model that is known only by a name, in logs that do not have the elements. Of its radio nothing
+/// is known.
 pub fn fingerprint_of_name(name: &str) -> u64 {
     let mut hash = StableHash::new();
     // No element has this id and length: names do not meet elements.
     hash.word(u64::MAX);
     hash.bytes(name.as_bytes());
     hash.word(name.len() as u64);
-    hash.finish()
+    join(0, hash.finish())
 }
 
 /// A 64-bit hash, the same on every machine and in every version; not meant to resist an adversary.
@@ -215,8 +259,22 @@ mod tests {
         assert_eq!(of(&[RATES, HT]), FROZEN_ELEMENTS);
         assert_eq!(fingerprint_of_name("model-00"), FROZEN_NAME);
     }
-    const FROZEN_ELEMENTS: u64 = 15_781_286_331_895_772_613;
-    const FROZEN_NAME: u64 = 8_066_785_977_861_099_302;
+    const FROZEN_ELEMENTS: u64 = 12_021_625_067_971_540_421;
+    const FROZEN_NAME: u64 = 276_095_287_119_654;
+
+    #[test]
+    fn what_software_switches_leaves_the_radio_as_it_is() {
+        let radio = |fingerprint: u64| fingerprint >> ELEMENT_BITS;
+        let ht = |low: u8, high: u8| of(&[RATES, &[45, 4, low, high, 0x17, 0xff]]);
+        assert_ne!(ht(0x2d, 0x00), ht(0x2d, 0x40));
+        assert_eq!(radio(ht(0x2d, 0x00)), radio(ht(0x2d, 0x40)));
+        assert_eq!(radio(ht(0x2d, 0x00)), radio(ht(0x21, 0x00)));
+        assert_ne!(radio(ht(0x2d, 0x00)), radio(ht(0x2d, 0x01)));
+        assert_eq!(radio(of(&[RATES])), 0);
+        let long = of_length(ht(0x2d, 0x00), 131);
+        assert_ne!(long, of_length(ht(0x2d, 0x00), 132));
+        assert_eq!(radio(long), radio(ht(0x2d, 0x00)));
+    }
 
     #[test]
     fn the_network_asked_for_does_not_matter() {

@@ -27,6 +27,8 @@ pub struct EngineCounts {
     pub evicted: u64,
     /// Addresses found to continue a device heard before.
     pub continued: u64,
+    /// Addresses that turned out to be another device than they were taken for.
+    pub parted: u64,
     /// Receipts taken in.
     pub receipts: u64,
     /// Receipts that were recorded before.

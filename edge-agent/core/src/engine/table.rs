@@ -5,15 +5,23 @@
 
 use crate::identity::ByPseudonym;
 use crate::observation::Pseudonym;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::visit::{Device, Phase};
 use core::cmp::Reverse;
 use serde::{Deserialize, Serialize};
 use std::collections::binary_heap::PeekMut;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
 /// Slots looked at to find one to evict: the cost of a flood of addresses stays bounded.
 const EVICTION_SAMPLE: usize = 64;
+
+/// Changes of address that are remembered, should they turn out to be none.
+const FOLLOWED: usize = 4096;
+/// Aliases looked through for the last one of a device.
+const RECENT: usize = 1024;
+/// Within one scan a phone may go back to an address; after so long a silence it would be another phone in any case.
+const ONE_SCAN: Span = Span::from_secs(3);
+const LONGEST_SILENCE: Span = Span::from_secs(1800);
 
 /// A device in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,6 +47,12 @@ pub(super) struct Table {
     slots: Vec<Slot>,
     free: Vec<u32>,
     by_address: ByPseudonym<Key>,
+    /// Addresses that lead to a device and are not its name, oldest first.
+    aliases: VecDeque<(Pseudonym, Key)>,
+    /// By an address: the one that its device went by since, and from when on.
+    followed: ByPseudonym<(Pseudonym, Timestamp)>,
+    /// The keys of `followed`, oldest first.
+    order: VecDeque<Pseudonym>,
     /// Where the next search for a victim begins.
     hand: usize,
     /// Rebuilt from the slots after a restore.
@@ -59,6 +73,9 @@ impl Table {
             slots: Vec::new(),
             free: Vec::new(),
             by_address: ByPseudonym::default(),
+            aliases: VecDeque::new(),
+            followed: ByPseudonym::default(),
+            order: VecDeque::new(),
             hand: 0,
             timers: BinaryHeap::new(),
         }
@@ -124,19 +141,25 @@ impl Table {
         if self.by_address.get(&device.name) == Some(&key) {
             self.by_address.remove(&device.name);
         }
-        // Other addresses of the device lead nowhere now; they are swept when there are many.
-        if self.by_address.len() > 2 * self.capacity + 64 {
-            let slots = &self.slots;
-            self.by_address.retain(|_, k| {
-                let slot = &slots[k.slot as usize];
-                slot.generation == k.generation && slot.device.is_some()
-            });
-        }
+        // Other addresses of the device lead nowhere now, until they are the oldest.
         Some(device)
     }
 
-    /// Makes `address` lead to a device.
-    pub(super) fn point(&mut self, address: Pseudonym, key: Key) {
+    /// Makes `address` lead to a device; if the device went by another one until `since`, that is remembered.
+    pub(super) fn alias(&mut self, address: Pseudonym, key: Key, since: Option<Timestamp>) {
+        if let Some(since) = since {
+            let before = self.aliases.iter().rev().take(RECENT).find(|(_, k)| *k == key).map(|(a, _)| *a);
+            if let Some(before) = before.or(self.get(key).map(|d| d.name)) {
+                self.follow(before, address, since);
+            }
+        }
+        if self.aliases.len() >= self.capacity / 2 + 16
+            && let Some((oldest, was)) = self.aliases.pop_front()
+            && self.by_address.get(&oldest) == Some(&was)
+        {
+            self.by_address.remove(&oldest);
+        }
+        self.aliases.push_back((address, key));
         self.by_address.insert(address, key);
     }
 
@@ -148,6 +171,29 @@ impl Table {
     /// These addresses lead nowhere any more.
     pub(super) fn unpoint(&mut self, addresses: &BTreeSet<Pseudonym>) {
         self.by_address.retain(|address, _| !addresses.contains(address));
+        self.aliases.retain(|(address, _)| !addresses.contains(address));
+        self.followed.retain(|before, (since, _)| !addresses.contains(before) && !addresses.contains(since));
+        self.order.retain(|before| !addresses.contains(before));
+    }
+
+    /// The address that the device of `address` went by since, if it did before `at`: it does not any more.
+    pub(super) fn superseded(&mut self, address: Pseudonym, at: Timestamp) -> Option<Pseudonym> {
+        let (other, since) = *self.followed.get(&address)?;
+        if at.since(since) < ONE_SCAN {
+            return None;
+        }
+        self.followed.remove(&address);
+        (at.since(since) <= LONGEST_SILENCE).then_some(other)
+    }
+
+    fn follow(&mut self, before: Pseudonym, address: Pseudonym, since: Timestamp) {
+        if self.order.len() >= FOLLOWED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.followed.remove(&oldest);
+        }
+        self.order.push_back(before);
+        self.followed.insert(before, (address, since));
     }
 
     /// Sets the timer of a device to its `due`.

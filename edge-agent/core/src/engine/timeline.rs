@@ -4,12 +4,13 @@
 //! device has been silent for long enough, a receipt has waited for long enough. The earliest goes first; at the same
 //! moment they go in this order.
 
+use super::continuity::{Newcomer, Who};
 use super::desk::desk;
 use super::table::Key;
 use super::{Engine, Output};
 use crate::event::Identity;
 use crate::identity::{Closed, class_of};
-use crate::observation::{Heard, Observation, SensorHealth, Sighting};
+use crate::observation::{Heard, Observation, Pseudonym, SensorHealth, Sighting};
 use crate::purchase::Paper;
 use crate::time::{Span, Timestamp};
 use crate::visit::{self, After, Device};
@@ -118,13 +119,8 @@ impl Engine {
         let Some(e) = self.state.emissions.close(now) else { return };
         self.state.counts.emissions += 1;
         let beginning = self.has_just_begun(e.at);
-        let (key, is_new) = match self.state.table.find(e.address) {
-            Some(key) => (key, false),
-            None => (self.newcomer(&e, beginning, now), true),
-        };
-        if self.config.links && is_new {
-            self.out.push_back(Output::Link { address: e.address, device: e.address });
-        }
+        let (key, who) = self.device_of(&e, beginning, now);
+        let is_new = matches!(who, Who::New(_));
         let Some(d) = self.state.table.get_mut(key) else { return };
         let seq = d.seq;
         let gap = (!is_new).then(|| e.at.since(d.last_heard()));
@@ -153,15 +149,46 @@ impl Engine {
         if self.config.learn {
             self.take_lessons(key, &e, moments, now);
         }
-        self.listen(key, &e, is_new, now);
+        self.listen(key, &e, who, now);
     }
 
-    fn newcomer(&mut self, e: &Closed, was_here: bool, now: Timestamp) -> Key {
+    /// The device of an emission.
+    fn device_of(&mut self, e: &Closed, beginning: bool, now: Timestamp) -> (Key, Who) {
+        if let Some(key) = self.state.table.find(e.address) {
+            self.speaks_again(e, now);
+            return (key, Who::Known);
+        }
+        match self.who(e) {
+            Newcomer::Known { device, goes_on, may_part } => {
+                self.goes_by(e, device, goes_on, may_part.then_some(e.at));
+                (device, Who::Renamed)
+            }
+            Newcomer::New(doubts, only) => {
+                // The only one of its kind there has been, and gone since: it has come back.
+                let back = only.filter(|name| self.state.table.find(*name).is_none());
+                let name = back.unwrap_or(e.address);
+                if let Some(fingerprint) = e.fingerprint.filter(|_| doubts.is_empty()) {
+                    self.state.families.met(fingerprint, name, back.is_some(), e.at);
+                }
+                if self.config.links {
+                    self.out.push_back(Output::Link { address: e.address, device: name });
+                }
+                let key = self.newcomer(e, name, beginning, now);
+                if back.is_some() {
+                    self.state.table.alias(e.address, key, None);
+                }
+                (key, Who::New(doubts))
+            }
+        }
+    }
+
+    fn newcomer(&mut self, e: &Closed, name: Pseudonym, was_here: bool, now: Timestamp) -> Key {
         if self.state.table.is_full() {
             self.make_room(now);
         }
         self.state.counts.devices += 1;
-        let mut device = Device::new(e.address, class_of(e.heard), e.at);
+        let class = if name == e.address { class_of(e.heard) } else { Identity::Linked };
+        let mut device = Device::new(name, class, e.at);
         device.was_here = was_here;
         self.state.table.insert(device)
     }
@@ -191,6 +218,8 @@ impl Engine {
             }
             After::Forget => {
                 desk.forget(d);
+                let name = d.name;
+                self.forgotten(key, name);
                 self.state.table.remove(key);
             }
         }

@@ -1,10 +1,10 @@
-//! What recipients have to know of their data: some of it was taken out before they got it, or somebody has asked
-//! that it be erased.
+//! What recipients have to know of their data: some of it was taken out before they got it, somebody has asked that it
+//! be erased, or the rules under which it is taken have changed.
 
 use super::json::{Provenance, rfc3339};
 #[cfg(feature = "schema")]
 use super::schema;
-use super::{CloudEvent, VisitId};
+use super::{CloudEvent, PrivacyMode, VisitId};
 use crate::observation::MemberToken;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ pub enum PrivacyNotice {
     Degraded(Degraded),
     /// Somebody is to be forgotten: whoever has facts about these visits, or this member, has to erase them.
     Erased(Erased),
+    /// From now on other privacy settings are in force.
+    Changed(Changed),
 }
 
 /// Why facts were taken out.
@@ -62,12 +64,34 @@ pub struct Erased {
     pub removed: u32,
 }
 
+/// Privacy settings that changed between two runs of a gateway.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    /// The gateway.
+    pub gateway: String,
+    /// The mode before; the event's own `privacy_mode` is the one now in force.
+    pub from_mode: PrivacyMode,
+    /// The settings that are other than before, by key.
+    pub settings: BTreeMap<String, Setting>,
+}
+
+/// A setting, before and now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Setting {
+    /// Before; null where there was none.
+    pub before: Option<String>,
+    /// Now; null where there is none.
+    pub now: Option<String>,
+}
+
 impl PrivacyNotice {
     /// The last part of the CloudEvents type and of the topic.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Degraded(_) => "degraded",
             Self::Erased(_) => "erased",
+            Self::Changed(_) => "changed",
         }
     }
 
@@ -76,6 +100,7 @@ impl PrivacyNotice {
         match self {
             Self::Degraded(d) => &d.gateway,
             Self::Erased(e) => &e.gateway,
+            Self::Changed(c) => &c.gateway,
         }
     }
 }
@@ -120,12 +145,27 @@ pub(super) struct ErasedData {
     provenance: Provenance,
 }
 
-/// `data` of either.
+/// `data` of `privacy.changed`.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct ChangedData {
+    /// The gateway.
+    gateway: String,
+    /// The mode before; `privacy_mode` is the one now in force.
+    from_mode: PrivacyMode,
+    /// The settings that are other than before, by key.
+    settings: BTreeMap<String, Setting>,
+    #[serde(flatten)]
+    provenance: Provenance,
+}
+
+/// `data` of any of them.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum NoticeData {
     Degraded(DegradedData),
     Erased(ErasedData),
+    Changed(ChangedData),
 }
 
 impl CloudEvent<'_> {
@@ -146,6 +186,12 @@ impl CloudEvent<'_> {
                 visits: e.visits.iter().map(ToString::to_string).collect(),
                 member: e.member.map(|m| m.to_string()),
                 removed: e.removed,
+                provenance,
+            }),
+            PrivacyNotice::Changed(c) => NoticeData::Changed(ChangedData {
+                gateway: c.gateway.clone(),
+                from_mode: c.from_mode,
+                settings: c.settings.clone(),
                 provenance,
             }),
         }

@@ -109,6 +109,7 @@ pub fn all() -> Vec<Event> {
     events.push(flow());
     events.push(degraded());
     events.push(erased(visit));
+    events.push(changed());
     events
 }
 
@@ -133,6 +134,20 @@ fn erased(visit: VisitId) -> Event {
         removed: 3,
     }));
     event(EventId::of(SITE, b"gw-f2-west", "privacy.erased", 9_002), "2025-11-21T11:30:00.000Z", body)
+}
+
+fn changed() -> Event {
+    let setting = |before: &str, now: &str| Setting { before: Some(before.into()), now: Some(now.into()) };
+    let body = Body::Privacy(PrivacyNotice::Changed(Changed {
+        gateway: "gw-f2-west".into(),
+        from_mode: PrivacyMode::Consented,
+        settings: [
+            ("mode".to_owned(), setting("consented", "pseudonymous")),
+            ("ttl_h".to_owned(), setting("72", "48")),
+        ]
+        .into(),
+    }));
+    event(EventId::of(SITE, b"gw-f2-west", "privacy.changed", 9_003), "2025-11-21T12:00:00.000Z", body)
 }
 
 fn receipt(visit: VisitId, bag_carried: EventId) -> Event {

@@ -5,7 +5,7 @@ mod family;
 mod index;
 
 pub use emission::{Closed, Ears, Emissions};
-pub use family::{Families, Voice};
+pub use family::{Families, ONE_SCAN, Voice};
 pub(crate) use index::ByPseudonym;
 
 use crate::event::Identity;

@@ -110,11 +110,7 @@ impl Locator {
         moved: &mut Vec<Moved>,
     ) {
         let offset = track.offset();
-        self.radio.log_likelihood(heard, trims, offset, &mut self.log_likelihood);
-        let (stay, walk) = self.radio.temper();
-        // No branches: several at once.
-        let evidence = self.stay.iter_mut().zip(&mut self.walk).zip(&self.log_likelihood);
-        evidence.for_each(|((s, w), l)| (*s, *w) = (exp(l * stay), exp(l * walk)));
+        self.weigh(heard, trims, offset);
         let evidence = track::Evidence { stay: &self.stay, walk: &self.walk };
         let (motion, spread) = (&self.motion, &mut self.spread);
         let first = if was_here { &self.anywhere } else { &self.first };
@@ -127,6 +123,34 @@ impl Locator {
             let offset = offset + excess / (HELD_BACK + f32::from(track.learnt));
             track.offset = (offset.clamp(-MOST, MOST) * 4.0).round() as i8;
         }
+    }
+
+    /// Takes note of an emission, for [`Self::likelier_than_new`].
+    pub fn consider(&mut self, heard: Heard<'_>, trims: &Trims) {
+        self.weigh(heard, trims, 0.0);
+    }
+
+    /// How much likelier the emission that was considered last is if it came from the device of a track, `ms` after its last
+    /// one, than if it came from somebody who is heard for the first time.
+    pub fn likelier_than_new(&mut self, track: &Track, ms: u32) -> f32 {
+        let of = |stay: &[f32], walk: &[f32]| {
+            let evidence = self.stay.iter().zip(&self.walk);
+            evidence.zip(stay.iter().zip(walk)).map(|((s, w), (a, b))| s * a + w * b).sum::<f32>()
+        };
+        let new = of(&self.first, &self.first) * 0.5;
+        if !track.spread(ms, &self.motion, &mut self.spread) || new <= 0.0 {
+            return 1.0;
+        }
+        of(&self.spread.stay, &self.spread.walk) / new
+    }
+
+    /// Weights of all zones for an emission.
+    fn weigh(&mut self, heard: Heard<'_>, trims: &Trims, offset: f32) {
+        self.radio.log_likelihood(heard, trims, offset, &mut self.log_likelihood);
+        let (stay, walk) = self.radio.temper();
+        // No branches: several at once.
+        let evidence = self.stay.iter_mut().zip(&mut self.walk).zip(&self.log_likelihood);
+        evidence.for_each(|((s, w), l)| (*s, *w) = (exp(l * stay), exp(l * walk)));
     }
 
     /// Settles the likeliest story of a track to its end, given that it left.

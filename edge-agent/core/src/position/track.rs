@@ -194,18 +194,8 @@ impl Track {
         floor_of: &[FloorIx],
         moved: &mut Vec<Moved>,
     ) {
-        spread.clear();
-        let known = self.hypotheses[0].weight() > 0;
-        if known {
-            let step = motion.step(Span::from_millis(i64::from(t.now.saturating_sub(t.before))));
-            for (i, h) in self.hypotheses.iter().enumerate().take_while(|(_, h)| h.weight() > 0) {
-                let w = share(h);
-                let walk = w * f32::from(h.walking) / 255.0;
-                let zone = usize::from(self.nodes.get(h.node).zone.0);
-                motion.spread(zone, (w - walk, walk), &step, i as u8, spread);
-            }
-            motion.land(spread);
-        } else {
+        let known = self.spread(t.now.saturating_sub(t.before), motion, spread);
+        if !known {
             self.nodes.begin_at(t.now);
             self.root = 0;
             for (z, p) in first.iter().enumerate() {
@@ -221,6 +211,20 @@ impl Track {
         }
         self.take_over(&top, known, t);
         self.decide(t, floor_of, moved);
+    }
+
+    /// Where it may be so many milliseconds after its last emission; `false` when nothing is known of it.
+    pub(super) fn spread(&self, ms: u32, motion: &Motion, spread: &mut Spread) -> bool {
+        spread.clear();
+        let step = motion.step(Span::from_millis(ms.into()));
+        for (i, h) in self.alive().enumerate() {
+            let w = share(h);
+            let walk = w * f32::from(h.walking) / 255.0;
+            let zone = usize::from(self.nodes.get(h.node).zone.0);
+            motion.spread(zone, (w - walk, walk), &step, i as u8, spread);
+        }
+        motion.land(spread);
+        self.hypotheses[0].weight() > 0
     }
 
     /// Replaces the hypotheses by the candidates, whose histories are those of the hypotheses they came from.

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 const ALPHA_0: f32 = 2.0;
 const BETA_0: f32 = 100.0;
 const FORGET: f32 = 0.9;
+/// What follows within this time is of the same scan.
+const ONE_SCAN: Span = Span::from_secs(3);
 /// No silence shorter than this is an absence.
 pub(super) const FLOOR: Span = Span::from_secs(120);
 /// A silence this long is an absence whatever the device is used to.
@@ -36,6 +38,9 @@ impl Gaps {
 
     /// Learns from one gap.
     pub fn learn(&mut self, gap: Span) {
+        if gap < ONE_SCAN {
+            return;
+        }
         self.alpha = FORGET * self.alpha + 1.0;
         self.beta = FORGET * self.beta + gap.as_secs_f32().clamp(0.0, CAP.as_secs_f32());
     }
@@ -44,6 +49,11 @@ impl Gaps {
     pub fn quantile(&self, p: f32) -> Span {
         let t = self.beta * (libm::powf(p, -1.0 / self.alpha) - 1.0);
         Span::from_secs_f32(t).clamp(FLOOR, CAP)
+    }
+
+    /// Rate at which it speaks after so long a silence, per second: the hazard of a Lomax distribution.
+    pub fn hazard(&self, silence: Span) -> f32 {
+        self.alpha / (self.beta + silence.as_secs_f32().max(0.0))
     }
 
     /// Probability that the device is still here after so long a silence.

@@ -80,7 +80,10 @@ fn port(name: &str, listen: SocketAddr, by_tap: bool, report: &mut Report) {
                 format!("ss -ltnp 'sport = :{}'", listen.port()),
             );
         }
-        Err(e) => report.error(format!("{name}: cannot listen on {listen}: {e}"), "ip -brief address"),
+        Err(e) => {
+            let why = crate::feeds::port::why(&e, listen);
+            report.error(format!("{name}: cannot listen on {listen}: {why}"), "ip -brief address");
+        }
     }
 }
 

@@ -52,16 +52,18 @@ pub(super) async fn deliver(papers: Vec<Tapped>, readers: &Readers, intake: &Int
             tracing::error!(%feed, "a paper of a line that the configuration does not have; restart the tap");
             continue;
         };
-        let paper = match reader.template.read(&printed) {
-            Reading::Receipt(receipt) => Paper::Receipt(receipt),
-            Reading::Totals(totals) => Paper::Totals(totals),
-            Reading::Skipped(_) => {
-                reader.report.change(|state| state.refused += 1);
-                continue;
-            }
-        };
-        let arrival = Arrival { paper, till: Some(reader.till), captured: at, prompt: true };
-        by_feed.entry(feed).or_default().push(arrival);
+        for reading in reader.template.read(&printed) {
+            let paper = match reading {
+                Reading::Receipt(receipt) => Paper::Receipt(receipt),
+                Reading::Totals(totals) => Paper::Totals(totals),
+                Reading::Skipped(_) => {
+                    reader.report.change(|state| state.refused += 1);
+                    continue;
+                }
+            };
+            let arrival = Arrival { paper, till: Some(reader.till), captured: at, prompt: true };
+            by_feed.entry(Arc::clone(&feed)).or_default().push(arrival);
+        }
     }
     for (feed, arrivals) in by_feed {
         let mut wait = AGAIN.0;

@@ -4,18 +4,22 @@
 //! status requests), before anything else is done with it; half-closed connections stay half-closed. While the printer
 //! does not answer, a till's connection is closed, as a printer that is off would.
 //!
-//! Without `forward` we are the printer: what tills ask of its state (`DLE EOT n`, Epson ESC/POS "transmit real-time
-//! status") is answered as by one that is online, has paper and no error. Only requests that come in a packet of their
-//! own are answered: the bytes of a picture hold such requests by chance.
+//! Without `forward` we are the printer: what tills ask of its state (`DLE EOT n`, `GS r n`, `ESC v`) is answered as by
+//! one that is online, has paper and no error. The bytes of a picture hold such requests by chance, and are told from
+//! them by the tokeniser; a packet that holds requests and nothing else is one, wherever the stream is, as it would be
+//! to a printer, which answers `DLE EOT` in the middle of anything.
 
 use super::parser::{Copies, Feed};
 use crate::config::PrinterSettings;
+use crate::feeds::port::{self, Told};
+use gateway::pos::escpos::op::{Asks, Op};
+use gateway::pos::escpos::{Dialect, Token, Tokeniser};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -26,58 +30,45 @@ const CONNECTIONS: usize = 64;
 const CHUNK: usize = 16 << 10;
 /// A printer that is on answers sooner.
 const CONNECT: Duration = Duration::from_secs(3);
-/// Between attempts to bind, and after an error of `accept`.
-const AGAIN: Duration = Duration::from_secs(2);
-/// A status request that comes alone is shorter.
-const STATUS_PACKET: usize = 64;
 
 /// Listens until `cancel`.
 pub(super) async fn listen(settings: PrinterSettings, feed: Feed, cancel: CancellationToken) {
     let settings = Arc::new(settings);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let listener = match TcpListener::bind(settings.listen).await {
-            Ok(listener) => listener,
-            Err(e) => {
-                feed.report.down(format!("cannot listen on {}: {e}", settings.listen));
-                tokio::select! {
-                    () = tokio::time::sleep(AGAIN) => continue,
-                    () = cancel.cancelled() => return,
-                }
-            }
-        };
-        feed.report.up();
-        info!(feed = %feed.report.name(), listen = %settings.listen, "listening for tills");
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = cancel.cancelled() => return,
-            };
-            let Ok((till, _)) = accepted else {
-                // Out of descriptors, usually.
-                tokio::time::sleep(AGAIN).await;
-                continue;
-            };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                feed.report.change(|state| state.refused += 1);
-                continue;
-            };
-            let (settings, feed, cancel) = (Arc::clone(&settings), feed.clone(), cancel.clone());
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = connection(till, &settings, &feed) => {}
-                    () = cancel.cancelled() => {}
-                }
-                drop(place);
-            });
+    let mut told = Told::new(&feed.report);
+    let listener = loop {
+        match port::bind(settings.listen).await {
+            Ok(listener) => break listener,
+            Err(why) if told.again(&why, &cancel).await => {}
+            Err(_) => return,
         }
+    };
+    feed.report.up();
+    info!(feed = %feed.report.name(), listen = %settings.listen, "listening for tills");
+    loop {
+        let till = tokio::select! {
+            till = port::accept(&listener, &feed.report) => till,
+            () = cancel.cancelled() => return,
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            feed.report.change(|state| state.refused += 1);
+            continue;
+        };
+        let (settings, feed, cancel) = (Arc::clone(&settings), feed.clone(), cancel.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = connection(till, &settings, &feed) => {}
+                () = cancel.cancelled() => {}
+            }
+            drop(place);
+        });
     }
 }
 
 async fn connection(till: TcpStream, settings: &PrinterSettings, feed: &Feed) {
     let _ = till.set_nodelay(true);
     let Some(forward) = &settings.forward else {
-        return stand_in(till, &feed.parser()).await;
+        return stand_in(till, feed.template.printer.dialect, &feed.parser()).await;
     };
     let printer = match tokio::time::timeout(CONNECT, TcpStream::connect(forward)).await {
         Ok(Ok(printer)) => printer,
@@ -124,14 +115,15 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, copies: Option<&C
 }
 
 /// There is no printer but us.
-async fn stand_in(mut till: TcpStream, copies: &Copies) {
+async fn stand_in(mut till: TcpStream, dialect: Dialect, copies: &Copies) {
     let mut chunk = vec![0; CHUNK];
+    let mut stream = Tokeniser::new(dialect);
     loop {
         match till.read(&mut chunk).await {
             Ok(0) => return,
             Ok(n) => {
                 copies.take(&chunk[..n]);
-                let replies = replies(&chunk[..n]);
+                let replies = replies(&mut stream, &chunk[..n]);
                 if !replies.is_empty() && till.write_all(&replies).await.is_err() {
                     return;
                 }
@@ -141,17 +133,30 @@ async fn stand_in(mut till: TcpStream, copies: &Copies) {
     }
 }
 
-/// What a printer that is well answers to status requests: bits 1 and 4 are always set (Epson ESC/POS, `DLE EOT`).
-fn replies(packet: &[u8]) -> Vec<u8> {
-    if packet.len() > STATUS_PACKET {
-        return Vec::new();
-    }
-    packet
-        .windows(3)
-        .filter_map(|w| match w {
-            [0x10, 0x04, 1] => Some(0x16),
-            [0x10, 0x04, 2..=4] => Some(0x12),
+/// What a printer that is well answers to status requests (Epson ESC/POS, `DLE EOT`: bits 1 and 4 are always set).
+fn replies(stream: &mut Tokeniser, packet: &[u8]) -> Vec<u8> {
+    let now = |n: u8| match n {
+        1 => Some(0x16),
+        2..=4 => Some(0x12),
+        _ => None,
+    };
+    let alone: Option<Vec<u8>> = packet
+        .chunks(3)
+        .map(|request| match request {
+            [0x10, 0x04, n] => now(*n),
             _ => None,
         })
-        .collect()
+        .collect();
+    let mut asked = Vec::new();
+    stream.received(packet);
+    while let Some(token) = stream.next() {
+        if let Token::Op(Op::Asks(what)) = token {
+            asked.extend(match what {
+                Asks::Now(n) => now(n),
+                Asks::State(1 | 2) | Asks::Paper => Some(0),
+                Asks::State(_) => None,
+            });
+        }
+    }
+    alone.unwrap_or(asked)
 }

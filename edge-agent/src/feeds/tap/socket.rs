@@ -117,10 +117,14 @@ async fn session(daemon: UnixStream, queue: &Queue, board: &Board) -> io::Result
             }
         }
     };
-    tokio::select! {
-        ended = acks => ended,
+    tokio::pin!(acks);
+    let failed = tokio::select! {
+        ended = &mut acks => return ended,
         failed = papers => failed,
-    }
+    };
+    // A daemon that has gone cannot be written to; what it acknowledged before that is still to be read.
+    let _ = tokio::time::timeout(AGAIN, acks).await;
+    failed
 }
 
 /// The daemon's end: takes papers from the tap at `path` until `cancel`, connecting again whenever it must.

@@ -169,7 +169,7 @@ fn star_escape(mode: &mut Mode, second: u8, rest: &[u8]) -> Own {
         b'E' | b'F' | b'0' | b'1' | b'O' | b'M' | b'P' | b'g' | b':' => op(2, Op::Other),
         b'p' => op(2, Op::Chinese(true)),
         b'q' => op(2, Op::Chinese(false)),
-        b'$' => switch(rest, |n| Op::Chinese(n & 1 == 1)),
+        b'$' => switch(rest, |n| Op::ShiftJis(n & 1 == 1)),
         b's' | 0x07 => fixed(rest, 4, Op::Other),
         b'K' | b'L' => counted(rest, 2, 4, Payload::Printed),
         b'X' => image(rest, 3),

@@ -276,7 +276,9 @@ impl Paper {
         self.inked = false;
         self.symbol = false;
         self.ending = Ending::No;
-        if lines.is_empty() && done.images == 0 {
+        // Between two cuts, a line of dashes or the lower edge of a table is no receipt.
+        let says = |c: char| c.is_alphanumeric() || c == char::REPLACEMENT_CHARACTER;
+        if done.images == 0 && !lines.iter().any(|line| line.contains(says)) {
             self.outside.bytes += done.bytes;
             self.outside.kicks += u64::from(done.kicked_drawer);
             self.outside.cuts += u64::from(done.cuts);

@@ -93,3 +93,11 @@ fn copies_have_one_text_hash_whatever_their_bytes() {
     assert_eq!(got[0].text_hash, got[1].text_hash);
     assert_ne!(got[0].text_hash, got[2].text_hash);
 }
+
+#[test]
+fn lines_and_edges_alone_are_no_receipt() {
+    let stream = "\x1b@No 1\n---\n\x1dV\0- - - >< - - -\n";
+    let (got, receipts) = printed(Limits::default(), &[stream.as_bytes(), b"idle", b"\xff\xff", b"idle"]);
+    assert_eq!(got.iter().map(|p| &*p.lines[0]).collect::<Vec<_>>(), ["No 1", "\u{fffd}\u{fffd}"]);
+    assert_eq!(receipts.outside().bytes, 15);
+}

@@ -21,6 +21,10 @@ pub enum Op {
     International(u8),
     /// `FS &`, `FS .`: double-byte characters on, off.
     Chinese(bool),
+    /// `FS C`: Japanese text is in JIS, and double-byte only after `FS &`; or in Shift_JIS, whatever `FS &` says.
+    ShiftJis(bool),
+    /// `FS ( C`, function 48: text is UTF-8, or in the printer's pages again.
+    Utf8(bool),
     /// `ESC !`: font (bit 0) and double width (bit 5) at once.
     PrintMode(u8),
     /// `GS !`, `SO`, `DC4`, `ESC W`, …: characters this many times as wide, 1…8.
@@ -51,8 +55,21 @@ pub enum Op {
     Cut,
     /// The cash drawer is opened.
     Drawer,
+    /// The till asks how the printer is, and waits for the answer.
+    Asks(Asks),
     /// Understood, and nothing of it shows in the text (bold, line spacing, status requests, …).
     Other,
+}
+
+/// What a till asks of a printer's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// `DLE EOT n`: 1 printer, 2 cause of being offline, 3 error, 4 paper.
+    Now(u8),
+    /// `GS r n`: 1 paper, 2 drawer.
+    State(u8),
+    /// `ESC v`: paper.
+    Paper,
 }
 
 /// Tab stops in columns, ascending.

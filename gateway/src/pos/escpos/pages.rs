@@ -17,8 +17,12 @@ pub enum Page {
     OemPartial(&'static [Option<char>; 128]),
     /// A single-byte page of the WHATWG's.
     Ansi(&'static Encoding),
-    /// JIS X 0201: half-width katakana at 0xA1…0xDF.
+    /// Japanese printers' page 1: half-width katakana (JIS X 0201) among lines, blocks and signs.
     Katakana,
+    /// Star's page 0, "Normal".
+    Star,
+    /// Star's page 2: the same with half-width katakana for letters.
+    StarKatakana,
     /// Several bytes a character.
     Multi(MultiByte),
 }
@@ -34,6 +38,8 @@ pub enum MultiByte {
     EucKr,
     /// Japan.
     ShiftJis,
+    /// Japan: two bytes of seven bits (JIS X 0208), in the mode that `FS &` begins.
+    Jis,
     /// Android printers, and Bematech's page 8.
     Utf8,
 }
@@ -42,8 +48,10 @@ impl Page {
     /// A page by its name: `cp437`, `cp850`, `katakana`, `windows-1252`, `iso-8859-2`, `gb18030`, `big5`, …
     pub fn named(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
-        if name == "katakana" {
-            return Some(Self::Katakana);
+        match &*name {
+            "katakana" => return Some(Self::Katakana),
+            "jis" => return Some(Self::Multi(MultiByte::Jis)),
+            _ => {}
         }
         if let Some(number) = name.strip_prefix("cp").and_then(|n| n.parse().ok()) {
             return Self::code_page(number);
@@ -98,13 +106,14 @@ impl Page {
             Dialect::Daruma if n == 1 => Some(Self::Ansi(encoding_rs::WINDOWS_1252)),
             Dialect::Daruma => numbered_from(2, &[850, 1252, 437], n),
             Dialect::Sweda => numbered_from(0, &[437, 1252, 850, 437, 860, 858], n),
-            Dialect::Star if n == 2 => Some(Self::Katakana),
+            Dialect::Star if n == 0 => Some(Self::Star),
+            Dialect::Star if n == 2 => Some(Self::StarKatakana),
             Dialect::Star if n >= 32 => numbered_from(32, &[1252, 1250, 1251], n),
             Dialect::Star => numbered_from(
                 0,
                 &[
-                    437, 437, 0, 437, 858, 852, 860, 861, 863, 865, 866, 855, 857, 862, 864, 737, 0, 869, 0,
-                    0, 0, 874,
+                    0, 437, 0, 437, 858, 852, 860, 861, 863, 865, 866, 855, 857, 862, 864, 737, 0, 869, 0, 0,
+                    0, 874,
                 ],
                 n,
             ),
@@ -116,12 +125,20 @@ impl Page {
         let missing = char::REPLACEMENT_CHARACTER;
         match self {
             Self::Oem(table) => table.map(|c| if c.is_control() { missing } else { c }),
+            // The euro came later, where PC857 had nothing.
+            Self::OemPartial(table) if core::ptr::eq(table, &oem::DECODING_TABLE_CP857) => {
+                let mut page = table.map(|c| c.unwrap_or(missing));
+                page[0x55] = '€';
+                page
+            }
             Self::OemPartial(table) => table.map(|c| c.filter(|c| !c.is_control()).unwrap_or(missing)),
             Self::Multi(_) => [missing; 128],
-            Self::Katakana => core::array::from_fn(|i| match i as u32 {
-                i @ 0x21..=0x5f => char::from_u32(0xff61 - 0x21 + i).unwrap_or(missing),
-                _ => missing,
-            }),
+            Self::Katakana => listed(KATAKANA),
+            Self::Star => listed(STAR),
+            Self::StarKatakana => {
+                let (star, katakana) = (listed(STAR), listed(KATAKANA));
+                core::array::from_fn(|i| if (0x21..=0x5f).contains(&i) { katakana[i] } else { star[i] })
+            }
             Self::Ansi(encoding) => core::array::from_fn(|i| {
                 let byte = [i as u8 | 0x80];
                 let (text, _) = encoding.decode_without_bom_handling(&byte);
@@ -179,6 +196,7 @@ impl MultiByte {
             Self::Big5 => encoding_rs::BIG5,
             Self::EucKr => encoding_rs::EUC_KR,
             Self::ShiftJis => encoding_rs::SHIFT_JIS,
+            Self::Jis => encoding_rs::EUC_JP,
             Self::Utf8 => encoding_rs::UTF_8,
         }
     }
@@ -203,6 +221,7 @@ impl MultiByte {
             },
             Self::Big5 | Self::EucKr if (0x81..=0xfe).contains(&lead) => trail(0x40..=0xfe),
             Self::ShiftJis if matches!(lead, 0x81..=0x9f | 0xe0..=0xfc) => trail(0x40..=0xfc),
+            Self::Jis if (0x21..=0x7e).contains(&lead) => trail(0x21..=0x7e),
             Self::Utf8 => utf8_len(bytes),
             _ => Some(1),
         }
@@ -210,6 +229,14 @@ impl MultiByte {
 
     /// Decodes one character as cut by [`char_len`](Self::char_len); `None` when it is none.
     pub(super) fn decode(self, bytes: &[u8]) -> Option<char> {
+        let euc;
+        let bytes = match (self, bytes) {
+            (Self::Jis, &[a, b]) => {
+                euc = [a | 0x80, b | 0x80];
+                &euc[..]
+            }
+            _ => bytes,
+        };
         let text = self.encoding().decode_without_bom_handling_and_without_replacement(bytes)?;
         let mut chars = text.chars();
         chars.next().filter(|c| !c.is_control())
@@ -248,6 +275,26 @@ fn is_wide(c: char) -> bool {
         | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff | 0x20000..=0x3fffd)
 }
 
+/// 0x80…0xFF of the page "Katakana" of Epson's character code tables.
+const KATAKANA: &str = concat!(
+    "▁▂▃▄▅▆▇█▏▎▍▌▋▊▉┼┴┬┤├▔─│▕┌┐└┘╭╮╰╯",
+    "\u{a0}｡｢｣､･ｦｧｨｩｪｫｬｭｮｯｰｱｲｳｴｵｶｷｸｹｺｻｼｽｾｿﾀﾁﾂﾃﾄﾅﾆﾇﾈﾉﾊﾋﾌﾍﾎﾏﾐﾑﾒﾓﾔﾕﾖﾗﾘﾙﾚﾛﾜﾝﾞﾟ",
+    "═╞╪╡◢◣◥◤♠♥♦♣●○╱╲╳円年月日時分秒〒市区町村人▒\u{a0}",
+);
+
+/// 0x80…0xFF of Star's page "Normal"; U+FFFD where it has signs that no receipt needs.
+const STAR: &str = concat!(
+    " �����������├�����▘▗▖▝╱╲◥◤┌┴┬┤�╳",
+    "ÄÖÜß�ªº�¢½��¥¼Āëéèēêïíìīîöóòōôüúùūûç¿��Ēↄ¡ÅøØäáàāâ°℃℉ΩµΣσ��χ∞±÷π",
+    "▌▄▀▐┼┘└┐█▒�����╭���▁▍��▚▞◢◣��╰╯╮",
+);
+
+fn listed(characters: &str) -> [char; 128] {
+    let mut page = [char::REPLACEMENT_CHARACTER; 128];
+    page.iter_mut().zip(characters.chars()).for_each(|(place, c)| *place = c);
+    page
+}
+
 /// What `ESC R n` puts in the place of `#$@[\]^`{|}~` (Epson, "ESC R"); ASCII where n is not listed.
 pub(super) fn international(n: u8, c: char) -> char {
     let variant = match n {
@@ -282,7 +329,14 @@ mod tests {
         assert_eq!(Page::named("CP437").unwrap().table()[0x1b], '¢'); // 0x9B
         assert_eq!(Page::named("windows-1252").unwrap().table()[0], '€');
         assert_eq!(Page::named("gbk"), Some(Page::Multi(MultiByte::Gb18030)));
-        assert_eq!(Page::named("katakana").unwrap().table()[0x31], 'ｱ');
+        let katakana = Page::named("katakana").unwrap().table();
+        assert_eq!((katakana[0x31], katakana[0x15], katakana[0x5f], katakana[0x71]), ('ｱ', '─', 'ﾟ', '円'));
+        assert_eq!((KATAKANA.chars().count(), STAR.chars().count()), (128, 128));
+        let star = Page::numbered(Dialect::Star, 0).unwrap().table();
+        assert_eq!((star[0x30], star[0x51], star[0x4d]), ('é', 'â', 'ä'));
+        let star = Page::numbered(Dialect::Star, 2).unwrap().table();
+        assert_eq!((star[0x31], star[0x64]), ('ｱ', '┼'));
+        assert_eq!(Page::numbered(Dialect::Epson, 13).unwrap().table()[0x55], '€');
         assert_eq!(Page::named("cp1"), None);
         let page = |dialect, n| Page::numbered(dialect, n);
         assert_eq!(page(Dialect::Epson, 16), page(Dialect::Daruma, 3));
@@ -312,6 +366,8 @@ mod tests {
         assert_eq!(len(MultiByte::Utf8, &[0xe4, 0xb8]), None);
         assert_eq!(len(MultiByte::Utf8, &[0xe4, b'x']), Some(1));
         assert_eq!(len(MultiByte::ShiftJis, &[0xb1]), Some(1));
+        assert_eq!((len(MultiByte::Jis, b" "), len(MultiByte::Jis, b"9g")), (Some(1), Some(2)));
+        assert_eq!(MultiByte::Jis.decode(b"9g"), Some('合'));
         assert_eq!(MultiByte::Gb18030.decode(&[0x82, 0x35, 0x8f, 0x33]), Some('\u{9fa6}'));
         assert_eq!(MultiByte::Gb18030.decode(&[0xd0]), None);
     }

@@ -57,6 +57,8 @@ pub struct Losses {
     pub undecodable: u64,
     /// Code pages selected that are not known; their upper halves are undecodable.
     pub unknown_pages: u64,
+    /// Lines that ended because the next character no longer fitted.
+    pub wrapped: u64,
 }
 
 /// See the module. [`put`](Self::put) tokens, then [`take`](Self::take) the lines.
@@ -82,6 +84,9 @@ pub struct Renderer {
 struct State {
     page: [char; 128],
     multi_byte: Option<MultiByte>,
+    /// The double-byte font that `FS &` switches on.
+    font: Option<MultiByte>,
+    shift_jis: bool,
     national: u8,
     width: u8,
     chinese_wide: bool,
@@ -176,7 +181,20 @@ impl Renderer {
             }
             Op::CodePage(n) => self.code_page(n),
             Op::International(n) => self.set.national = n,
-            Op::Chinese(on) => self.set.multi_byte = self.printer.multi_byte.filter(|_| on),
+            // a printer in Shift_JIS needs no mode for it, and cannot be talked out of it
+            Op::Chinese(_) if self.set.shift_jis => {}
+            Op::Chinese(on) => self.set.multi_byte = self.set.font.filter(|_| on),
+            Op::ShiftJis(on) => {
+                if matches!(self.printer.multi_byte, Some(MultiByte::ShiftJis | MultiByte::Jis)) {
+                    self.set.shift_jis = on;
+                    self.set.font = Some(if on { MultiByte::ShiftJis } else { MultiByte::Jis });
+                    self.set.multi_byte = self.set.font.filter(|_| on);
+                }
+            }
+            Op::Utf8(true) => self.set.multi_byte = Some(MultiByte::Utf8),
+            Op::Utf8(false) => {
+                self.set.multi_byte = self.set.font.filter(|_| self.printer.multi_byte_at_power_up);
+            }
             Op::PrintMode(n) => {
                 self.set.font_b = n & 1 != 0;
                 self.set.width = 1 + (n >> 5 & 1);
@@ -199,7 +217,7 @@ impl Renderer {
             Op::FeedDots | Op::Cut => self.end_line(false),
             Op::PageMode(on) => self.set.page_mode = on,
             Op::Vertical if self.set.page_mode => self.end_line(false),
-            Op::Vertical | Op::Cancel | Op::Drawer | Op::Other => {}
+            Op::Vertical | Op::Cancel | Op::Drawer | Op::Asks(_) | Op::Other => {}
         }
     }
 
@@ -210,7 +228,7 @@ impl Renderer {
             Some(page) => {
                 self.set.page = page.table();
                 // a page of bytes ends an encoding that another page began, not the printer's own mode
-                if self.set.multi_byte != self.printer.multi_byte {
+                if self.set.multi_byte != self.set.font {
                     self.set.multi_byte = None;
                 }
             }
@@ -289,6 +307,7 @@ impl Renderer {
         let area = self.area();
         let columns = columns.min(area);
         if self.cursor + columns > area {
+            self.losses.wrapped += 1;
             self.end_line(true);
         }
         let from = self.margin() + self.cursor;
@@ -403,6 +422,8 @@ impl State {
         Self {
             page: printer.page.table(),
             multi_byte: printer.multi_byte.filter(|_| printer.multi_byte_at_power_up),
+            font: printer.multi_byte,
+            shift_jis: false,
             national: 0,
             width: 1,
             chinese_wide: false,

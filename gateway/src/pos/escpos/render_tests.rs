@@ -56,6 +56,41 @@ fn chinese_mode_is_switched_and_reset() {
 }
 
 #[test]
+fn japanese_printers_are_told_which_code_the_text_is_in() {
+    let printer = Printer { multi_byte: Some(MultiByte::ShiftJis), ..Printer::default() };
+    // 合計 in Shift_JIS and in JIS
+    let (sjis, jis) = (b"\x8d\x87\x8cv", b"9g7W");
+    let stream = [
+        // page 1 draws lines where double-byte characters are off; in Shift_JIS they never are
+        b"\x1cC0\x1c.\x1bt\x01\x98\x95\x99\xb1\n\x1cC1\x1c.".as_slice(),
+        sjis,
+        b"\xb1\n\x1cC0",
+        jis,
+        b"\x1c&",
+        jis,
+        b"\x1c.",
+        jis,
+        b"\n\x1b@",
+        sjis,
+    ]
+    .concat();
+    let (got, renderer) = print(printer, &stream);
+    assert_eq!(got, ["┌─┐ｱ", "合計ｱ", "9g7W合計9g7W", "合計"]);
+    assert_eq!(renderer.losses().undecodable, 0);
+    // Other printers know no such command.
+    assert_eq!(lines(b"\x1cC0\xba\xcf\xbc\xc6"), ["合计"]);
+}
+
+#[test]
+fn a_till_may_switch_its_printer_to_utf_8_and_back() {
+    let text = "合计 café €".as_bytes();
+    let gbk = b"\xba\xcf\xbc\xc6";
+    let stream =
+        [b"\x1c(C\x02\x0002", text, b"\n\x1c(C\x02\x0001", gbk, b"\n\x1c(C\x02\x0002\x1b@", gbk].concat();
+    assert_eq!(lines(&stream), ["合计 café €", "合计", "合计"]);
+}
+
+#[test]
 fn half_a_character_is_shown_as_lost_and_eats_no_command() {
     let (got, renderer) = print(Printer::default(), b"\xd0\nA\xd0");
     assert_eq!(got, ["\u{fffd}", "A\u{fffd}"]);

@@ -8,7 +8,7 @@
 //! sent without its parameter (real drivers do), and the next command begins.
 
 use super::dialects::{self, Mode};
-use super::op::{Op, Symbol, Tabs};
+use super::op::{Asks, Op, Symbol, Tabs};
 use super::tokens::Junk;
 
 /// Whose commands the line speaks.
@@ -141,7 +141,8 @@ fn esc(rest: &[u8]) -> Option<Shape> {
         0x0c => op(2, Op::FormFeed),
         b'L' => op(2, Op::PageMode(true)),
         b'S' => op(2, Op::PageMode(false)),
-        b'2' | b'<' | b'v' | b'4' | b'5' | 0x0e | 0x0f | 0x12 | 0x14 => op(2, Op::Other),
+        b'v' => op(2, Op::Asks(Asks::Paper)),
+        b'2' | b'<' | b'4' | b'5' | 0x0e | 0x0f | 0x12 | 0x14 => op(2, Op::Other),
         b'i' | b'm' => op(2, Op::Cut),
         b't' => param(rest, Op::CodePage),
         b'd' => param(rest, Op::Feed),
@@ -185,7 +186,8 @@ fn fs(mode: &mut Mode, rest: &[u8]) -> Option<Shape> {
         b'.' => op(2, Op::Chinese(false)),
         b'!' => param(rest, |n| Op::ChineseWide(n & 4 != 0)),
         b'W' => switch(rest, |n| Op::ChineseWide(n & 1 != 0)),
-        b'-' | b'C' => switch(rest, |_| Op::Other),
+        b'-' => switch(rest, |_| Op::Other),
+        b'C' => switch(rest, |n| Op::ShiftJis(n & 0x0f != 0)),
         b'S' | b'?' => fixed(rest, 4, Op::Other),
         // a stored logo: its bytes went by another day
         b'p' => fixed(rest, 4, Op::FeedDots),
@@ -201,6 +203,11 @@ fn fs(mode: &mut Mode, rest: &[u8]) -> Option<Shape> {
             let n = u16(*rest.get(8)?, *rest.get(9)?);
             let stores = rest[2] & 0x0f == 1;
             then(10, Then::Counted(Payload::Skipped, if stores { n } else { 0 }))
+        }
+        // FS ( C 2 0 48 m: 1 a byte a character, 2 UTF-8
+        b'(' if rest.get(2..5)? == b"C\x02\x00" => {
+            let (function, m) = (*rest.get(5)?, *rest.get(6)?);
+            op(7, if function == 48 { Op::Utf8(m & 0x0f == 2) } else { Op::Other })
         }
         b'(' => {
             let shape = counted(rest, 3, 5, Payload::Skipped)?;
@@ -224,7 +231,8 @@ fn gs(rest: &[u8]) -> Option<Shape> {
         // sent by some Windows drivers before a reset; in no manual
         b'S' => junk(2, Junk::Unknown),
         b'/' | b'h' | b'w' | b'f' | b'I' => param(rest, |_| Op::Other),
-        b'B' | b'H' | b'T' | b'a' | b'b' | b'r' | b'E' => switch(rest, |_| Op::Other),
+        b'r' => switch(rest, |n| Op::Asks(Asks::State(n & 0x0f))),
+        b'B' | b'H' | b'T' | b'a' | b'b' | b'E' => switch(rest, |_| Op::Other),
         b'L' => words(rest, |n| Op::LeftMargin(n as u16)),
         b'W' => words(rest, |n| Op::AreaWidth(n as u16)),
         b'P' => fixed(rest, 4, Op::Other),
@@ -318,7 +326,7 @@ fn dle(rest: &[u8]) -> Option<Shape> {
     match *rest.get(1)? {
         4 => match *rest.get(2)? {
             7 | 8 | 18 => fixed(rest, 4, Op::Other),
-            _ => op(3, Op::Other),
+            n => op(3, Op::Asks(Asks::Now(n))),
         },
         5 => fixed(rest, 3, Op::Other),
         0x14 => match *rest.get(2)? {

@@ -60,7 +60,28 @@ fn every_command_of_the_table_has_its_length() {
             b"\x1bW12345678\x1bc5\x00\x1d^\x01\x02\x03\x1d:\x1dL\x01\x00",
             "Other Other Other Other LeftMargin(1)",
         ),
-        (b"\x10\x04\x01\x10\x05\x01\x10\x04\x07\x01", "Other Other Other"),
+        (b"\x10\x04\x01\x10\x05\x01\x10\x04\x07\x01", "Asks(Now(1)) Other Other"),
+        (b"\x1c(C\x02\x0002\x1c(C\x02\x00\x30\x01\x1c(C\x03\x00<ab", "Utf8(true) Utf8(false) Other"),
+        (b"\x1dr\x01\x1bv", "Asks(State(1)) Asks(Paper)"),
+        (b"\x1dVA\x00\x1dVa\x00\x1dVb\x00\x1dVg\x00\x1dVh\x00\x1dV1\x1dV0", "Cut Cut Cut Cut Cut Cut Cut"),
+        (b"\x1d(Z\x02\x00\x1b@\x1b(Z\x01\x00\x0a\x1c(Z\x00\x00", "Other Other Other"),
+        (
+            b"\x1cS\x01\x02\x1cp\x01\x00\x1c?\x81\x40\x1cC\x01\x1c-\x01",
+            "Other FeedDots Other ShiftJis(true) Other",
+        ),
+        (
+            b"\x1dW\x00\x01\x1dP\x01\x02\x1d$\x01\x02\x1d\\\x01\x02\x1dz0\x01\x02",
+            "AreaWidth(256) Other Vertical Vertical Other",
+        ),
+        (b"\x1bL\x1bS\x1b@", "PageMode(true) PageMode(false) Init"),
+        (
+            b"\x1b3\x18\x1bE\x01\x1b-\x01\x1bG\x01\x1bJ\x05\x1bd\x02\x1bM\x01\x1b!\x20",
+            "Other Other Other Other FeedDots Feed(2) Font(1) PrintMode(32)",
+        ),
+        (
+            b"\x1dH\x02\x1dh\x50\x1dw\x03\x1df\x00\x1db\x01\x1dB\x01\x1da\xff",
+            "Other Other Other Other Other Other Other",
+        ),
         (b"\x1c&\x1c.\x1c!\x04\x1cS\x01\x02", "Chinese(true) Chinese(false) ChineseWide(true) Other"),
         (b"\x1b2\x1bt\x10\x1bR\x0f\x1d!\x11", "Other CodePage(16) International(15) Width(2)"),
     ];

@@ -5,6 +5,7 @@
 pub(super) enum Name {
     PosLog,
     Transaction,
+    TransactionId,
     RetailStoreId,
     BusinessUnit,
     UnitId,
@@ -16,14 +17,19 @@ pub(super) enum Name {
     BeginDateTime,
     EndDateTime,
     ReceiptDateTime,
+    PosLogDateTime,
     CurrencyCode,
+    /// And CustomerOrderTransaction: an order that may be paid.
     RetailTransaction,
     ControlTransaction,
+    /// PostVoidTransaction, VoidTransaction.
+    VoidTransaction,
     LineItem,
     Sale,
     Return,
     Tender,
     TenderChange,
+    Rounding,
     Tax,
     Amount,
     Total,
@@ -38,6 +44,7 @@ pub(super) enum Name {
     Customer,
     CustomerId,
     LoyaltyAccount,
+    LoyaltyProgram,
     LoyaltyAccountId,
     /// A loyalty number of NCR's own namespace.
     NcrLoyaltyId,
@@ -50,8 +57,9 @@ pub(super) enum Name {
 impl Name {
     pub(super) fn of(local: &[u8]) -> Self {
         match local {
-            b"POSLog" => Self::PosLog,
+            b"POSLog" | b"DigitalReceipt" => Self::PosLog,
             b"Transaction" => Self::Transaction,
+            b"TransactionID" => Self::TransactionId,
             b"RetailStoreID" => Self::RetailStoreId,
             b"BusinessUnit" => Self::BusinessUnit,
             b"UnitID" => Self::UnitId,
@@ -63,14 +71,17 @@ impl Name {
             b"BeginDateTime" => Self::BeginDateTime,
             b"EndDateTime" => Self::EndDateTime,
             b"ReceiptDateTime" => Self::ReceiptDateTime,
+            b"POSLogDateTime" => Self::PosLogDateTime,
             b"CurrencyCode" => Self::CurrencyCode,
-            b"RetailTransaction" => Self::RetailTransaction,
+            b"RetailTransaction" | b"CustomerOrderTransaction" => Self::RetailTransaction,
             b"ControlTransaction" => Self::ControlTransaction,
+            b"PostVoidTransaction" | b"VoidTransaction" => Self::VoidTransaction,
             b"LineItem" => Self::LineItem,
             b"Sale" => Self::Sale,
             b"Return" => Self::Return,
             b"Tender" => Self::Tender,
             b"TenderChange" => Self::TenderChange,
+            b"Rounding" => Self::Rounding,
             b"Tax" => Self::Tax,
             b"Amount" => Self::Amount,
             b"Total" => Self::Total,
@@ -85,6 +96,7 @@ impl Name {
             b"Customer" => Self::Customer,
             b"CustomerID" => Self::CustomerId,
             b"LoyaltyAccount" => Self::LoyaltyAccount,
+            b"LoyaltyProgram" => Self::LoyaltyProgram,
             b"LoyaltyAccountID" => Self::LoyaltyAccountId,
             _ => Self::Other,
         }

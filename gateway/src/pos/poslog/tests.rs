@@ -1,5 +1,7 @@
 use super::*;
+use crate::pos::receipt::Member;
 use proptest::prelude::*;
+use visit_core::observation::ReceiptKind;
 
 fn read(xml: &str) -> Result<Vec<Receipt>, PosLogError> {
     let settings = Settings { zone: TimeZone::get("Asia/Shanghai").ok(), currency: Currency::new("CNY") };
@@ -118,6 +120,187 @@ fn an_amount_without_currency_or_sense_is_a_doubt_and_the_receipt_stays() {
     let receipt = &read(&odd).unwrap()[0];
     assert_eq!(receipt.doubts[0].field, "Total TransactionGrandAmount");
     assert_eq!(receipt.number.as_deref(), Some("7"));
+}
+
+/// A document of one transaction in this namespace.
+fn document(namespace: &str, inside: &str) -> String {
+    format!("<POSLog xmlns='{namespace}'><Transaction>{inside}</Transaction></POSLog>")
+}
+
+fn one(inside: &str) -> Receipt {
+    let mut all = read(&document(NAMESPACE, inside)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(all.len(), 1, "{inside}");
+    all.remove(0)
+}
+
+const HEAD: &str = "<BusinessUnit><UnitID>0610</UnitID></BusinessUnit><WorkstationID>140</WorkstationID>\
+                    <SequenceNumber>451</SequenceNumber><BusinessDayDate>2025-11-21</BusinessDayDate>";
+
+#[test]
+fn the_namespace_of_arts_is_known_in_all_its_spellings_and_no_other() {
+    let inside = format!(
+        "{HEAD}<RetailTransaction><Total TotalType='TransactionGrandAmount'>6.57</Total></RetailTransaction>"
+    );
+    for namespace in [
+        "http://www.nrf-arts.org/IXRetail/namespace/",
+        "http://www.nrf-arts.org/IXRetail/namespace",
+        "http://www.nrf-arts.org/IXRetail/v6.0.0/poslog",
+        "https://www.omg.org/spec/POSLog/6.0/",
+        "",
+    ] {
+        let all = read(&document(namespace, &inside)).unwrap_or_else(|e| panic!("{namespace}: {e}"));
+        assert_eq!(all[0].total, Some(657), "{namespace}");
+    }
+    let other = document("http://www.example.org/poslog", &inside);
+    assert!(matches!(read(&other), Err(PosLogError::NotPosLog)));
+    let digital = document(NAMESPACE, &inside).replace("POSLog", "DigitalReceipt");
+    assert_eq!(read(&digital).unwrap()[0].total, Some(657));
+}
+
+#[test]
+fn a_supermarkets_log_of_version_6_with_vendors_elements_rounding_and_change() {
+    let r = one(&format!(
+        "{HEAD}<TransactionID>119EK</TransactionID><RetailTransaction xmlns:v='http://vendor.example/Extensions'>\
+         <LineItem><Sale><ItemID>48</ItemID><Description>RICE</Description><ExtendedAmount Currency='THB'>699.97</ExtendedAmount>\
+         <Quantity Units='1'>1</Quantity><v:NetAmount Currency='THB'>1</v:NetAmount></Sale></LineItem>\
+         <LineItem><Tender TenderType='Cash'><Amount Currency='THB'>1000.00</Amount></Tender></LineItem>\
+         <LineItem><Tender TenderType='Cash'><Amount Currency='THB'>0</Amount><TenderChange><Amount Currency='THB'>300.00</Amount></TenderChange></Tender></LineItem>\
+         <LineItem><Tender TenderType='X:Rounding'><Amount Currency='THB'>0.03</Amount><Rounding RoundingDirection='Up'>0.03</Rounding></Tender></LineItem>\
+         <Total CurrencyCode='THB'>789.97</Total><Total TotalType='TransactionNetAmount' CurrencyCode='THB'>699.97</Total>\
+         <Total TotalType='TransactionPurchaseQuantity' TypeCode='Return'>0</Total>\
+         <Total TotalType='TransactionGrandAmount' CurrencyCode='THB'>699.97</Total>\
+         <Customer><CustomerID>C1</CustomerID></Customer><LoyaltyAccount><CustomerID>H1</CustomerID>\
+         <LoyaltyProgram><LoyaltyAccountID>points</LoyaltyAccountID></LoyaltyProgram></LoyaltyAccount></RetailTransaction>\
+         <EndDateTime>2025-11-21T15:21:54.4833703+07:00</EndDateTime>"
+    ));
+    assert_eq!(
+        (r.total, r.tendered, r.change, r.flags.unbalanced),
+        (Some(69_997), Some(99_997), Some(30_000), false)
+    );
+    assert_eq!((r.currency, r.member), (Currency::new("THB"), Member::new("H1")));
+    assert_eq!((r.number.as_deref(), &r.aliases[..]), (Some("451"), &["119EK".to_owned()][..]));
+    assert_eq!(r.end.unwrap().to_string(), "2025-11-21T08:21:54.483Z");
+    assert!(r.doubts.is_empty(), "{:?}", r.doubts);
+}
+
+#[test]
+fn a_store_among_other_units_times_by_their_codes_and_an_order_that_was_paid() {
+    let r = one("<BusinessUnit><UnitID TypeCode='RetailStore'>7-240</UnitID></BusinessUnit>\
+         <BusinessUnit><UnitID TypeCode='X:Country'>DE</UnitID></BusinessUnit><WorkstationID>101</WorkstationID>\
+         <SequenceNumber>1966</SequenceNumber><POSLogDateTime TypeCode='Transaction'>2025-11-21T10:00:00+08:00</POSLogDateTime>\
+         <POSLogDateTime TypeCode='Message'>2025-11-22T10:00:00+08:00</POSLogDateTime><CurrencyCode>EUR</CurrencyCode>\
+         <ReceiptNumber>R-1</ReceiptNumber><RetailTransaction TransactionStatus='Finished'>\
+         <Total TotalType='TransactionGrandAmount' TypeCode='Sale'>12.50</Total></RetailTransaction>");
+    assert_eq!((r.store.as_deref(), r.number.as_deref()), (Some("7-240"), Some("R-1")));
+    assert_eq!(
+        (r.end.unwrap().to_string(), &r.aliases[..]),
+        ("2025-11-21T02:00:00.000Z".into(), &["1966".to_owned()][..])
+    );
+    let order = |status: &str| {
+        let total = "<Total TotalType='TransactionGrandAmount'>5.00</Total>";
+        document(
+            NAMESPACE,
+            &format!(
+                "{HEAD}<CustomerOrderTransaction TransactionStatus='{status}'>{total}</CustomerOrderTransaction>"
+            ),
+        )
+    };
+    assert_eq!(read(&order("Tendered")).unwrap()[0].total, Some(500));
+    assert!(read(&order("New")).unwrap().is_empty(), "an order is no sale before it is paid");
+}
+
+#[test]
+fn voids_and_returns_are_told_in_many_ways() {
+    let of = |attributes: &str, inside: &str| {
+        one(&format!(
+            "{HEAD}<RetailTransaction {attributes}>{inside}<Total TotalType='TransactionGrandAmount'>-5.00</Total></RetailTransaction>"
+        ))
+    };
+    let link = |reason: &str| {
+        format!(
+            "<TransactionLink ReasonCode='{reason}'><WorkstationID>140</WorkstationID>\
+             <BusinessDayDate>2025-11-20</BusinessDayDate><SequenceNumber>400</SequenceNumber></TransactionLink>"
+        )
+    };
+    let void = of("TransactionStatus='PostVoided'", &link("Voided"));
+    let number = |r: &Receipt| r.refers_to.as_ref().and_then(|l| l.number.clone());
+    assert_eq!(
+        (void.kind, void.total, number(&void).as_deref()),
+        (ReceiptKind::Void, Some(500), Some("400"))
+    );
+    let again = of("TransactionStatus='Voided'", "");
+    assert_eq!((again.kind, again.flags.cancelled, number(&again)), (ReceiptKind::Void, false, None));
+    assert!(of("TransactionStatus='Canceled'", "").flags.cancelled);
+    let returned = of(
+        "",
+        &format!("<LineItem><Return><ExtendedAmount>5.00</ExtendedAmount>{}</Return></LineItem>", link("x")),
+    );
+    assert_eq!((returned.kind, number(&returned).as_deref()), (ReceiptKind::Refund, Some("400")));
+    assert_eq!(of("TypeCode='ReturnTransaction'", "").kind, ReceiptKind::Refund);
+    let by_element = one(&format!("{HEAD}<PostVoidTransaction>{}</PostVoidTransaction>", link("any")));
+    assert_eq!((by_element.kind, number(&by_element).as_deref()), (ReceiptKind::Void, Some("400")));
+    let suspended = of("", &link("Resume"));
+    assert_eq!(
+        (suspended.refers_to, suspended.kind),
+        (None, ReceiptKind::Refund),
+        "what goes on takes nothing back"
+    );
+}
+
+#[test]
+fn without_a_grand_total_what_is_nearest_stands_for_it_and_says_so() {
+    let of = |inside: &str| {
+        let r = one(&format!("{HEAD}<RetailTransaction>{inside}</RetailTransaction>"));
+        (r.total, r.doubts.first().map(ToString::to_string).unwrap_or_default())
+    };
+    let cash = "<LineItem><Tender><Amount>20.00</Amount><TenderChange><Amount>7.50</Amount></TenderChange></Tender></LineItem>";
+    let (total, doubt) = of(&format!("{cash}<Total TotalType='TransactionNetAmount'>11.00</Total>"));
+    assert_eq!(total, Some(1_250));
+    assert!(doubt.contains("TransactionGrandAmount is missing; what was tendered"), "{doubt}");
+    let net = "<Total TotalType='TransactionNetAmount'>11.00</Total><Total TotalType='TransactionTaxAmount'>1.50</Total>";
+    assert_eq!(of(net).0, Some(1_250));
+    assert_eq!(of("<Total>12.50</Total>").0, Some(1_250));
+    assert_eq!(of("").0, None);
+}
+
+#[test]
+fn a_tender_in_another_currency_is_not_added_and_makes_no_imbalance() {
+    let r = one(&format!(
+        "{HEAD}<CurrencyCode>HKD</CurrencyCode><RetailTransaction><LineItem><Tender TenderType='Cash'>\
+         <Amount Currency='CNY'>100.00</Amount></Tender></LineItem>\
+         <Total TotalType='TransactionGrandAmount'>110.00</Total></RetailTransaction>"
+    ));
+    assert_eq!((r.total, r.tendered, r.flags.unbalanced), (Some(11_000), None, false));
+    assert!(r.doubts[0].to_string().contains("is in CNY"), "{:?}", r.doubts);
+}
+
+#[test]
+fn a_refund_that_means_its_sale_by_the_tills_own_sequence_finds_the_printed_number() {
+    use crate::names::Names;
+    use crate::pos::aliases::Aliases;
+    use visit_core::site::TillIx;
+    let sale = one(&format!(
+        "{HEAD}<EndDateTime>2025-11-21T10:00:00Z</EndDateTime><ReceiptNumber>A-77</ReceiptNumber>\
+         <RetailTransaction><Total TotalType='TransactionGrandAmount'>5.00</Total></RetailTransaction>"
+    ));
+    let refund = |by: &str| {
+        one(&format!(
+            "<SequenceNumber>460</SequenceNumber><EndDateTime>2025-11-22T10:00:00Z</EndDateTime><RetailTransaction>\
+             <LineItem><Return><ExtendedAmount>5.00</ExtendedAmount><TransactionLink>{by}</TransactionLink></Return></LineItem>\
+             <Total TotalType='TransactionGrandAmount'>-5.00</Total></RetailTransaction>"
+        ))
+    };
+    let (names, mut aliases) = (Names::default(), Aliases::default());
+    let mut observe = |r: &Receipt| r.observe(&names, Some(TillIx(0)), None, &mut aliases).unwrap();
+    // The till of the feed stands for workstation 140: its name goes before the number.
+    assert_eq!(observe(&sale).number.as_deref(), Some("140/A-77"));
+    for (by, number) in [
+        ("<WorkstationID>140</WorkstationID><SequenceNumber>451</SequenceNumber>", "140/A-77"),
+        ("<WorkstationID>140</WorkstationID><ReceiptNumber>451</ReceiptNumber>", "140/451"),
+        ("<WorkstationID>140</WorkstationID><SequenceNumber>452</SequenceNumber>", "140/452"),
+    ] {
+        assert_eq!(observe(&refund(by)).refers_to.unwrap().number, number, "{by}");
+    }
 }
 
 proptest! {

@@ -14,7 +14,7 @@ pub(super) fn read(all: &Fields<'_>, settings: &Settings, problems: &mut Problem
     };
     let mut r = Receipt { feed: Feed::PostSales, ..Receipt::default() };
     r.store = head.required(&["storecode"], problems).and_then(|t| r.text(&t));
-    r.till = head.required(&["tillid"], problems).and_then(|t| r.text(&t));
+    r.till = head.text(&["tillid"], problems).and_then(|t| r.text(&t));
     r.number = head.required(&["txdocno"], problems).and_then(|t| r.text(&t));
     r.member = head.text(&["vipcode"], problems).as_deref().and_then(Member::new);
     r.currency = currency(head, settings, problems);
@@ -50,6 +50,10 @@ pub(super) fn read(all: &Fields<'_>, settings: &Settings, problems: &mut Problem
         }
     }
     r.tendered = r.tenders.iter().map(|t| t.amount).reduce(i64::saturating_add);
+    if r.tendered.is_none() {
+        let paid = head.decimal(&["paidamount"], problems);
+        r.tendered = minor(&mut r, head, &["paidamount"], paid, problems).filter(|paid| *paid != 0);
+    }
     r.settle();
     Some(r)
 }
@@ -78,7 +82,7 @@ fn times(head: &Fields<'_>, r: &mut Receipt, settings: &Settings, problems: &mut
         problems.add(&head.place(&days), "is no date; wanted one like 20251121");
         return;
     }
-    let Some(time) = head.required(&clock, problems) else { return };
+    let Some(time) = head.text(&clock, problems) else { return };
     // A number loses the zeros before it: 91500 is 09:15:00.
     let time =
         if time.len() == 5 && time.bytes().all(|b| b.is_ascii_digit()) { format!("0{time}") } else { time };
@@ -93,7 +97,7 @@ fn times(head: &Fields<'_>, r: &mut Receipt, settings: &Settings, problems: &mut
 }
 
 fn link(head: &Fields<'_>, problems: &mut Problems) -> Option<Link> {
-    let number = head.text(&["orgtxdocno"], problems)?;
+    let number = head.text(&["orgtxdocno", "txorgdocno"], problems)?;
     let days = ["orgtxdate_yyyymmdd", "orgtxdate"];
     let day = head.text(&days, problems);
     let business_date = day.as_deref().and_then(when::date);
@@ -105,6 +109,7 @@ fn link(head: &Fields<'_>, problems: &mut Problems) -> Option<Link> {
         till: head.text(&["orgtillid"], problems),
         business_date,
         number: Some(number),
+        ..Link::default()
     })
 }
 

@@ -8,14 +8,26 @@ use crate::pos::totals::DayTotals;
 use crate::pos::when;
 
 const DAYS: [&str; 6] = ["business_date", "salesdate", "txdate_yyyymmdd", "txdate", "businessdate", "date"];
-const COUNTS: [&str; 7] =
-    ["receipts", "transactioncount", "txcount", "totaltransaction", "noofsales", "salescount", "totalcount"];
+const COUNTS: [&str; 8] = [
+    "receipts",
+    "transactioncount",
+    "ttldoccount",
+    "txcount",
+    "totaltransaction",
+    "noofsales",
+    "salescount",
+    "totalcount",
+];
+/// What was sold and what was given back, apart from each other.
+const SOLD: [&str; 1] = ["ttlsalesamt"];
+const GIVEN_BACK: [&str; 1] = ["ttlrefundamt"];
 const NETS: [&str; 6] = ["net", "netamount", "totalnetamount", "netsales", "salesamount", "totalamount"];
 
 /// Whether a document without an envelope that says so holds the totals of a day.
 pub(super) fn is_totals(all: &Fields<'_>, problems: &mut Problems) -> bool {
     let ours = all.get(&["type"]).is_some() && all.text(&["type"], problems).as_deref() == Some("day_totals");
-    ours || (all.get(&["txdocno", "number"]).is_none() && all.get(&COUNTS[1..]).is_some())
+    ours || all.get(&SOLD).is_some()
+        || (all.get(&["txdocno", "number"]).is_none() && all.get(&COUNTS[1..]).is_some())
 }
 
 pub(super) fn read(all: &Fields<'_>, settings: &Settings, problems: &mut Problems) -> Option<DayTotals> {
@@ -50,11 +62,24 @@ pub(super) fn read(all: &Fields<'_>, settings: &Settings, problems: &mut Problem
             net
         }
         None => {
-            let net = all.decimal(&NETS, problems);
             texts.currency = t.currency;
-            minor(&mut texts, all, &NETS, net, problems)
+            let mut amount = |names: &[&str], problems: &mut Problems| {
+                let decimal = all.decimal(names, problems);
+                minor(&mut texts, all, names, decimal, problems)
+            };
+            match amount(&SOLD, problems) {
+                Some(sold) => {
+                    let back = amount(&GIVEN_BACK, problems).map_or(0, i64::saturating_abs);
+                    Some(sold.saturating_sub(back))
+                }
+                None => amount(&NETS, problems),
+            }
         }
     };
+    // Senders that do not count write 0.
+    if t.receipts == Some(0) && t.net.is_some_and(|net| net != 0) {
+        t.receipts = None;
+    }
     if t.receipts.is_none() && t.net.is_none() {
         problems
             .add("document", "declares neither a number of receipts nor a net amount: nothing to compare");

@@ -53,6 +53,22 @@ fn columns_may_be_mapped_and_times_stand_apart() {
 }
 
 #[test]
+fn dates_and_times_are_found_whatever_their_columns_are_called() {
+    for text in [
+        "单号,时间,合计\n1,2025-11-21 09:30:00,12\n",
+        "单号,交易日期,交易时间,合计\n1,2025-11-21,09:30:00,12\n",
+        "单号,交易时间,交易日期,合计\n1,09:30:00,2025/11/21,12\n",
+        "单号,销售日期,销售时间,合计\n1,2025-11-21,2025-11-21 09:30:00,12\n",
+        "no,datetime,total\n1,2025-11-21 09:30:00,12\n",
+    ] {
+        let mapping = Mapping { till_known: true, ..mapping() };
+        let mut table = Table::new(text.as_bytes(), mapping).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let receipt = table.next().unwrap().unwrap().receipt.unwrap_or_else(|e| panic!("{text}: {e:?}"));
+        assert_eq!(receipt.end.unwrap().to_string(), "2025-11-21T01:30:00.000Z", "{text}");
+    }
+}
+
+#[test]
 fn a_bad_row_tells_all_that_is_wrong_and_the_next_is_read() {
     let text = "till,number,date,amount,type,currency\n1,1,soon,ten,gift,yuan\n1,2,2025-11-21 09:30,1,,\n1\n";
     let rows = read(text.as_bytes());

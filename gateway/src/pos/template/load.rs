@@ -1,22 +1,22 @@
 //! Templates from TOML: all problems at once, each with its key and what would be right.
 
+use super::blocks::{self, BLOCKS};
 use super::date::DateOrder;
-use super::rules::{Field, Rules};
+use super::needle::Needles;
+use super::raw::{self, Raw, RawRules, Written};
+use super::rules::{Field, Rule, Rules};
 use super::{Template, ZReport};
 use crate::pos::escpos::pages::Page;
 use crate::pos::escpos::render::Printer;
 use crate::pos::escpos::table::Dialect;
+use crate::pos::money::Mark;
 use jiff::tz::TimeZone;
-use regex_lite::RegexBuilder;
-use serde::Deserialize;
-use std::collections::BTreeMap;
+use regex_lite::{Regex, RegexBuilder};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use visit_core::observation::Currency;
 
-/// A template is at most so long, bytes.
-const MAX_TEMPLATE: u64 = 256 << 10;
 /// Memory one regular expression may take when it is compiled.
 const MAX_REGEX: usize = 1 << 20;
 
@@ -52,111 +52,38 @@ impl fmt::Display for TemplateError {
 
 impl std::error::Error for TemplateError {}
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
-    name: Option<String>,
-    dialect: Option<String>,
-    encoding: Option<String>,
-    double_byte: Option<String>,
-    double_byte_at_power_up: Option<bool>,
-    #[serde(default)]
-    pages: BTreeMap<String, String>,
-    columns: Option<i64>,
-    cr_is_line_feed: Option<bool>,
-    cut_ends: Option<bool>,
-    reset_ends: Option<bool>,
-    idle_s: Option<f64>,
-    timezone: Option<String>,
-    currency: Option<String>,
-    date_order: Option<String>,
-    skip_if: Option<RawRules>,
-    #[serde(default)]
-    fields: BTreeMap<String, RawRules>,
-    #[serde(default)]
-    flags: BTreeMap<String, RawRules>,
-    z_report: Option<RawZ>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawZ {
-    r#if: RawRules,
-    date: Option<RawRules>,
-    receipts: Option<RawRules>,
-    net: Option<RawRules>,
-}
-
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected a regular expression, a list of them, or { match = …, pick = \"last\" }"
-)]
-enum RawRules {
-    One(String),
-    Many(Vec<String>),
-    Table(RawPick),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawPick {
-    r#match: Vec<String>,
-    #[serde(default)]
-    pick: Pick,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Pick {
-    #[default]
-    First,
-    Last,
-}
-
 impl Template {
-    /// Reads a template from a file.
+    /// Reads a template from a file, and those that it extends.
     pub fn load(path: &Path) -> Result<Self, TemplateError> {
-        let fail = |what: String| TemplateError {
-            file: path.to_owned(),
-            problems: vec![Problem { key: String::new(), what }],
-        };
-        let length =
-            std::fs::metadata(path).map_err(|e| fail(format!("cannot open the template: {e}")))?.len();
-        if length > MAX_TEMPLATE {
-            return Err(fail(format!("is larger than {} KiB; is this a template?", MAX_TEMPLATE >> 10)));
-        }
-        let text =
-            std::fs::read_to_string(path).map_err(|e| fail(format!("cannot read the template: {e}")))?;
-        Self::parse(path, &text)
+        Self::checked(path, raw::read(path, 0)?)
     }
 
-    /// Reads a template from text; `file` stands for it in messages.
+    /// Reads a template from text; `file` stands for it in messages, and what it extends is looked for beside it.
     pub fn parse(file: &Path, text: &str) -> Result<Self, TemplateError> {
-        let mut problems = Problems(Vec::new());
-        let raw: Raw = match toml::from_str(text) {
-            Ok(raw) => raw,
-            Err(e) => {
-                let line = e.span().map_or(1, |s| 1 + text[..s.start.min(text.len())].matches('\n').count());
-                let what = format!("line {line}: {}", e.message().trim().replace('\n', "; "));
-                problems.add("", what);
-                return Err(TemplateError { file: file.to_owned(), problems: problems.0 });
-            }
-        };
+        Self::checked(file, raw::parse(file, text, 0)?)
+    }
+
+    fn checked(file: &Path, raw: Raw) -> Result<Self, TemplateError> {
+        let mut problems = Problems::default();
         let template = problems.template(raw, file);
-        if problems.0.is_empty() {
+        if problems.list.is_empty() {
             Ok(template)
         } else {
-            Err(TemplateError { file: file.to_owned(), problems: problems.0 })
+            Err(TemplateError { file: file.to_owned(), problems: problems.list })
         }
     }
 }
 
-struct Problems(Vec<Problem>);
+#[derive(Default)]
+struct Problems {
+    list: Vec<Problem>,
+    needles: Needles,
+    mark: Mark,
+}
 
 impl Problems {
     fn add(&mut self, key: &str, what: impl Into<String>) {
-        self.0.push(Problem { key: key.to_owned(), what: what.into() });
+        self.list.push(Problem { key: key.to_owned(), what: what.into() });
     }
 
     fn template(&mut self, raw: Raw, file: &Path) -> Template {
@@ -198,6 +125,15 @@ impl Problems {
                 ),
             }
         }
+        match raw.decimal.as_deref() {
+            None => {}
+            Some(".") => self.mark = Mark::Point,
+            Some(",") => self.mark = Mark::Comma,
+            Some(other) => {
+                self.add("decimal", format!("{other:?} is no sign before decimals; expected \".\" or \",\""));
+            }
+        }
+        t.mark = self.mark;
         for (name, rules) in raw.fields {
             let key = format!("fields.{name}");
             match Field::ALL.iter().position(|f| f.name() == name) {
@@ -220,16 +156,20 @@ impl Problems {
             }
         }
         t.skip_if = raw.skip_if.map(|rules| self.rules("skip_if", rules)).unwrap_or_default();
+        if raw.z_report.as_ref().is_some_and(|z| z.r#if.is_none()) {
+            self.add("z_report.if", "is missing; write a rule for a line that only reports of a day have");
+        }
         t.z_report = raw.z_report.map(|z| {
             let mut rules =
                 |key, rules: Option<RawRules>| rules.map(|r| self.rules(key, r)).unwrap_or_default();
             ZReport {
-                on: rules("z_report.if", Some(z.r#if)),
+                on: rules("z_report.if", z.r#if),
                 date: rules("z_report.date", z.date),
                 receipts: rules("z_report.receipts", z.receipts),
                 net: rules("z_report.net", z.net),
             }
         });
+        t.needles = std::mem::take(&mut self.needles);
         t
     }
 
@@ -299,31 +239,52 @@ impl Problems {
     }
 
     fn rules(&mut self, key: &str, raw: RawRules) -> Rules {
-        let (texts, last) = match raw {
-            RawRules::One(text) => (vec![text], false),
-            RawRules::Many(texts) => (texts, false),
-            RawRules::Table(table) => (table.r#match, table.pick == Pick::Last),
-        };
-        if texts.is_empty() {
+        let list = raw.list();
+        if list.is_empty() {
             self.add(key, "holds no rule; leave it out, or write a regular expression");
         }
-        let mut rules = Vec::with_capacity(texts.len());
-        for (i, text) in texts.iter().enumerate() {
-            match RegexBuilder::new(text).case_insensitive(true).size_limit(MAX_REGEX).build() {
-                Ok(regex) if regex.is_match("") => {
-                    self.add(
-                        key,
-                        format!("rule {} fits an empty line: it would find nothing everywhere", i + 1),
-                    );
-                }
-                Ok(regex) => rules.push(regex),
-                Err(e) => {
-                    let what = e.to_string();
-                    let what = what.lines().last().unwrap_or("is no regular expression").trim();
-                    self.add(key, format!("rule {}: {what}", i + 1));
-                }
+        let mut rules = Vec::with_capacity(list.len());
+        for (i, Written { text, not, pick }) in list.into_iter().enumerate() {
+            let not: Vec<Regex> = not.iter().filter_map(|text| self.regex(key, i, text)).collect();
+            if let Some(regex) = self.regex(key, i, &text) {
+                rules.push(Rule::new(regex, not, pick, &mut self.needles));
             }
         }
-        Rules { rules, last }
+        Rules::new(rules)
     }
+
+    fn regex(&mut self, key: &str, i: usize, text: &str) -> Option<Regex> {
+        if let Some(block) = unknown_block(text) {
+            let known: Vec<_> = BLOCKS.iter().map(|block| format!("{{{block}}}")).collect();
+            self.add(
+                key,
+                format!("rule {}: unknown block {{{block}}}; known are {}", i + 1, known.join(", ")),
+            );
+            return None;
+        }
+        let expression = blocks::expand(text, self.mark);
+        match RegexBuilder::new(&expression).case_insensitive(true).size_limit(MAX_REGEX).build() {
+            Ok(regex) if regex.is_match("") => {
+                let what = format!("rule {} fits an empty line: it would find nothing everywhere", i + 1);
+                self.add(key, what);
+                None
+            }
+            Ok(regex) => Some(regex),
+            Err(e) => {
+                let what = e.to_string();
+                let what = what.lines().last().unwrap_or("is no regular expression").trim();
+                self.add(key, format!("rule {}: {what}", i + 1));
+                None
+            }
+        }
+    }
+}
+
+/// A name in braces that is none of ours. In regular expressions braces hold numbers.
+fn unknown_block(text: &str) -> Option<&str> {
+    text.split('{').skip(1).find_map(|rest| {
+        let (name, _) = rest.split_once('}')?;
+        let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        (is_name && !BLOCKS.contains(&name)).then_some(name)
+    })
 }

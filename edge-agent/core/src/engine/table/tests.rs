@@ -15,7 +15,7 @@ fn a_flood_of_addresses_leaves_no_timers_behind() {
         }
         let now = at(i64::from(i));
         let key = table.insert(Device::new(Pseudonym(u128::from(i)), Identity::Session, now));
-        table.get_mut(key).unwrap().decide_at(now + crate::time::Span::from_secs(900));
+        table.get_mut(key).unwrap().decide_at(now + Span::from_secs(900));
         table.reschedule(key);
     }
     assert_eq!(table.len(), 8);
