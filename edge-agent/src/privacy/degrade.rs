@@ -3,7 +3,10 @@
 //! An event that is degraded is what a stricter mode would have said of the same fact, under the same id, and says so
 //! in its `privacy_mode`. A fact that a mode says nothing of is nothing.
 
-use visit_core::event::{Attribution, Body, Confidence, Event, PrivacyMode, ReceiptRecorded, VisitFact};
+use std::collections::BTreeSet;
+use visit_core::event::{
+    Attribution, Body, Confidence, Event, PrivacyMode, ReceiptRecorded, VisitFact, VisitId,
+};
 use visit_core::observation::{MemberToken, Observation};
 
 /// What of `event` may be said in `mode`; `None`: nothing. An event that is strict enough stays as it is.
@@ -36,6 +39,30 @@ pub(crate) fn without_members(event: Event, gone: &dyn Fn(MemberToken) -> bool) 
         other => other,
     };
     Some(Event { body, ..event })
+}
+
+/// `event` without what it says of these visits and members; `None` when nothing is left of it.
+pub(crate) fn without(
+    event: &Event,
+    visits: &BTreeSet<VisitId>,
+    members: &BTreeSet<MemberToken>,
+) -> Option<Event> {
+    let mut event = without_members(event.clone(), &|member| members.contains(&member))?;
+    let is_named = |text: &String| visits.iter().any(|visit| visit.to_string() == *text);
+    match &mut event.body {
+        Body::Visit(v) if visits.contains(&v.visit) => return None,
+        Body::Visit(v) => match &v.fact {
+            VisitFact::Merged(m) if is_named(&m.into) || m.merged.iter().any(is_named) => return None,
+            _ => {}
+        },
+        Body::Receipt(r) if r.attribution.visit_id.as_ref().is_some_and(is_named) => {
+            r.attribution.visit_id = None;
+            r.attribution.confidence = r.attribution.none;
+            r.retracts = None;
+        }
+        Body::Receipt(_) | Body::Reconciled(_) | Body::Flow(_) | Body::Privacy(_) => {}
+    }
+    Some(event)
 }
 
 /// A paper that waits, without members that `gone` says; whether there were any.

@@ -15,7 +15,7 @@ impl Privacy {
     pub fn gate(&mut self, batch: &mut Batch) {
         let before = self.stopped;
         let events = std::mem::take(&mut batch.events);
-        batch.events = events.into_iter().filter_map(|event| self.pass(event)).collect();
+        batch.events = events.iter().filter_map(|event| self.pass(event)).collect();
         if self.mode == PrivacyMode::Count {
             let visit = |change: &LedgerChange| matches!(change, LedgerChange::Put(_));
             self.stopped += batch.ledger.iter().filter(|change| visit(change)).count() as u64;
@@ -43,7 +43,7 @@ impl Privacy {
         self.stopped
     }
 
-    fn pass(&mut self, event: Event) -> Option<Event> {
+    fn pass(&mut self, event: &Event) -> Option<Event> {
         let said = event.privacy_mode;
         let agreed = |member| self.lists.has_agreed(member);
         let kept = match self.mode {
@@ -52,7 +52,7 @@ impl Privacy {
         };
         // In count mode the engine still says how many may have bought: that is taken out, and is no defect.
         let names_nobody = |e: &Event| matches!(&e.body, Body::Receipt(r) if r.member.is_none());
-        let stopped = kept.as_ref().is_none_or(|kept| *kept != event) && !names_nobody(&event);
+        let stopped = kept.as_ref().is_none_or(|kept| kept != event) && !names_nobody(event);
         self.stopped += u64::from(stopped);
         kept
     }

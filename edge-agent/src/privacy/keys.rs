@@ -207,6 +207,20 @@ pub(crate) fn inspect(path: &Path) -> Result<Option<i32>, PrivacyError> {
     }
 }
 
+/// The key of member tokens in a file, in hexadecimal; what the CRM is given.
+pub(crate) fn member_key(path: &Path) -> Result<Zeroizing<String>, PrivacyError> {
+    inspect(path)?;
+    let text = read(path).map_err(|source| PrivacyError::Key { path: path.to_owned(), source })?;
+    let members = match parse(&text) {
+        Some(Written::Seed(seed)) => from_seed(&seed).members,
+        Some(Written::Record(state) | Written::First(state)) => state.members,
+        None => return Err(PrivacyError::Damaged { path: path.to_owned() }),
+    };
+    let mut hex = Zeroizing::new(String::with_capacity(64));
+    push_hex(&mut hex, members.as_slice());
+    Ok(hex)
+}
+
 enum Written {
     Record(KeyState),
     /// The first version: of its address key nothing is known.

@@ -190,11 +190,6 @@ impl Lists {
         self.of(Which::Consent).any(|s| s.entries.contains(member.0))
     }
 
-    /// Whether there is anybody on an opt-out list.
-    pub(super) fn anybody_out(&self) -> bool {
-        self.of(Which::OptOut).any(|s| s.entries.len() > 0)
-    }
-
     /// Looks at the files; takes over those that changed and have settled.
     pub(super) fn look(&mut self, now: Timestamp) -> ListChanges {
         let mut changes = ListChanges::default();

@@ -33,7 +33,7 @@ mod refused;
 
 pub use business_day::BusinessCalendar;
 pub use hours::OpeningHours;
-pub(crate) use keys::{SEED_DAY, inspect as inspect_key_file};
+pub(crate) use keys::{SEED_DAY, inspect as inspect_key_file, member_key};
 pub use lists::{ListChanges, ListState, Which};
 pub use refusal::{Dropped, PrivacyError};
 
@@ -78,6 +78,10 @@ pub struct Privacy {
     refused: Refused,
     /// The newest business day anything was heard on.
     newest_day: i32,
+    /// How long facts about single visits may be kept.
+    ttl: Span,
+    /// By the hour: the first business day whose receipts may say which visit they are of.
+    kept: Option<(Timestamp, i32)>,
     receipts: Key,
     dropped: [u64; Dropped::ALL.len()],
     stopped: u64,
@@ -197,6 +201,8 @@ impl Privacy {
             memory,
             refused,
             newest_day: i32::MIN,
+            ttl: settings.ttl(settings.mode).map_or(Span::ZERO, span),
+            kept: None,
             dropped: [0; Dropped::ALL.len()],
             stopped: 0,
         }
@@ -280,7 +286,9 @@ impl Privacy {
 
     /// Nothing more is heard of this device today.
     pub fn refuse(&mut self, device: Pseudonym) {
-        self.refused.add(device, self.newest_day);
+        // Nothing may have been heard in this run; of what is only played the clock says nothing.
+        let day = if self.key_day().is_some() { self.calendar.day(self.now) } else { i32::MIN };
+        self.refused.add(device, self.newest_day.max(day));
     }
 
     /// Forgets staff and equipment of all days; how many there were.
@@ -304,6 +312,17 @@ impl Privacy {
     /// When the business day after that of `now` begins.
     pub fn next_rotation(&mut self, now: Timestamp) -> Timestamp {
         self.calendar.next_start(now)
+    }
+
+    /// The first business day whose receipts may still say which visit they are of: today, at least. By the hour, so
+    /// that a recording that goes back finds the same.
+    pub fn first_day_kept(&mut self, now: Timestamp) -> i32 {
+        let hour = now.floor_to(Span::from_secs(3600));
+        if self.kept.is_none_or(|(of, _)| of != hour) {
+            let last_gone = self.calendar.day(hour.saturating_add(Span::from_micros(-self.ttl.as_micros())));
+            self.kept = Some((hour, self.calendar.day(hour).min(last_gone + 1)));
+        }
+        self.kept.map_or(i32::MIN, |(_, day)| day)
     }
 
     /// The business day of a moment.
@@ -396,6 +415,11 @@ impl fmt::Debug for Privacy {
 /// The base of a site's replay keys. Public on purpose.
 pub fn public_base(site: &Site) -> [u8; 32] {
     blake3::derive_key(REPLAY_BASE, site.id.as_bytes())
+}
+
+/// A span of the core.
+pub(crate) fn span(d: std::time::Duration) -> Span {
+    Span::from_micros(i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
 }
 
 fn calendar(site: &Site) -> Result<BusinessCalendar, PrivacyError> {

@@ -34,7 +34,7 @@ impl Refused {
             match std::fs::read_to_string(path).map(|text| parse(&text)) {
                 Ok(Some(today)) => refused.today = today,
                 Ok(None) => {
-                    tracing::warn!("{} is damaged: who was erased today is heard again", path.display())
+                    tracing::warn!("{} is damaged: who was erased today is heard again", path.display());
                 }
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => tracing::warn!("{}: {e}: who was erased today is heard again", path.display()),

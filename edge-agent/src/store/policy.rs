@@ -1,7 +1,9 @@
 //! Under which privacy rules a store is kept, and was kept by the run before.
 
+use super::types::Checkpoint;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use visit_core::engine::LedgerChange;
 use visit_core::event::{Body, DegradeReason, Degraded, Event, EventId, PrivacyMode, PrivacyNotice, VisitId};
 use visit_core::observation::{MemberToken, Pseudonym};
 use visit_core::time::{Span, Timestamp};
@@ -65,10 +67,46 @@ pub(super) struct Policy {
 
 /// A visit that was said to be a member's; kept as long as the visit is in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Link {
+pub struct Link {
+    /// The visit.
     pub visit: VisitId,
+    /// Whose it is.
     pub member: MemberToken,
+    /// The visit's device.
     pub device: Pseudonym,
+}
+
+/// Who is to be forgotten.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forget {
+    /// These visits.
+    pub visits: Vec<VisitId>,
+    /// These members.
+    pub members: Vec<MemberToken>,
+    /// What follows for ledger and book.
+    pub ledger: Vec<LedgerChange>,
+    /// The checkpoint without them, where there is one.
+    pub checkpoint: Option<Checkpoint>,
+    /// Somebody asked: the recipients are told whom to forget. Else a consent was withdrawn: they are told how much was
+    /// taken out.
+    pub asked: bool,
+    /// Wall clock.
+    pub at: Timestamp,
+}
+
+/// What was taken out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Facts that waited for the broker or among the dead letters, by type.
+    pub events: BTreeMap<String, u32>,
+    /// Receipts that waited there and no longer say whose they are.
+    pub receipts: u32,
+    /// Links of a visit to a member.
+    pub links: u32,
+    /// Receipts that wait to be recorded, and no longer name the member.
+    pub waiting_papers: u32,
+    /// The file was written anew, so that nothing of it is left there.
+    pub scrubbed: bool,
 }
 
 /// Facts taken out, counted.

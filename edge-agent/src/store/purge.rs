@@ -4,9 +4,10 @@
 use super::db::{Changes, Db, DbError};
 use super::error::StoreError;
 use super::policy::{Policy, Tally};
-use super::record::{self, DeadRecord, Key, Kind, QueuedRecord, Table};
+use super::record::{self, DeadRecord, Kind, QueuedRecord, Table};
 use super::state::State;
 use visit_core::event::Event;
+use visit_core::purchase::{BookEntry, BookRecord};
 use visit_core::time::Timestamp;
 
 /// Where events wait.
@@ -108,12 +109,22 @@ impl State {
         }
     }
 
-    /// Forgets the visits of the ledger, the checkpoint and what belongs to it: a run in another mode, or so much
+    /// Forgets the visits of the ledger and the book, the checkpoint and what belongs to it: a run in another mode, or so much
     /// later, begins anew.
     pub(super) fn forget_visits(&mut self, db: &Db, changes: &mut Changes) -> Result<(), DbError> {
         for table in [Table::Ledger, Table::Link, Table::Head, Table::Chunk] {
             for entry in db.scan(&[table as u8], &[table as u8]) {
                 changes.remove(entry?.0);
+            }
+        }
+        for entry in db.scan(&[Table::Book as u8], &[Table::Book as u8]) {
+            let (key, value) = entry?;
+            let Ok(mut kept) = record::read::<BookRecord>(Kind::Book, "the book", &value) else { continue };
+            if let BookEntry::Receipt(receipt) = &mut kept.entry
+                && receipt.forget_buyer()
+                && let Some(value) = record::seal(Kind::Book, &kept)
+            {
+                changes.put(key, value);
             }
         }
         while self.forget_recent(changes) {}

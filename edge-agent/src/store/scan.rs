@@ -29,6 +29,8 @@ pub(super) struct Scan {
     pub fault_count: u64,
     /// Chunks that belong to no checkpoint: a crash came between them and the commit. No fault.
     pub strays: Vec<Key>,
+    /// Visits that are members'.
+    pub links: Vec<Link>,
     /// Entries read.
     pub entries: u64,
 }
@@ -156,6 +158,7 @@ fn read_entry(
             if link.visit != visit {
                 return Err(BadRecord::WrongKey);
             }
+            scan.links.push(link);
         }
         Key::Chunk { .. } => {}
     }

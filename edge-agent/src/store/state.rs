@@ -16,7 +16,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use visit_core::engine::LedgerChange;
 use visit_core::event::{Body, Event, EventId, VisitId};
 use visit_core::observation::Observation;
-use visit_core::time::Timestamp;
+use visit_core::purchase::BookEntry;
+use visit_core::time::{Span, Timestamp};
 
 /// Largest snapshot.
 pub(super) const MAX_SNAPSHOT: usize = 64 << 20;
@@ -60,6 +61,7 @@ pub(super) struct State {
 }
 
 /// What a commit brings.
+#[derive(Default)]
 pub(super) struct Incoming {
     pub events: Vec<(Timestamp, Event)>,
     pub ledger: Vec<LedgerChange>,
@@ -144,6 +146,16 @@ impl State {
         }
         self.put_meta(&mut changes);
         Ok((changes, told))
+    }
+
+    /// Something is committed at `at`; kept to so much.
+    pub(super) fn touch(&mut self, at: Timestamp, exactly: Span) {
+        if let Some(policy) = &mut self.policy
+            && at.since(policy.touched) >= exactly
+        {
+            policy.touched = at;
+            self.policy_changed = true;
+        }
     }
 
     /// Plans to keep what was received until it is recorded, each under a ticket of its own.
@@ -396,6 +408,14 @@ impl State {
                 LedgerChange::Put(record) => record.visit,
                 LedgerChange::Remove(visit) => *visit,
                 LedgerChange::Keep(record) => {
+                    let of_nobody = matches!(&record.entry, BookEntry::Receipt(r) if r.buyer.visit.is_none());
+                    if of_nobody
+                        && self.policy.is_some()
+                        && db.get(&Key::Book(record.number).bytes())?.is_some()
+                    {
+                        // What it said before may be of days ago: out of the file with the next look.
+                        self.removed(Timestamp::MIN);
+                    }
                     // A record of the book is small: its only text is the name of a store.
                     match record::seal(Kind::Book, record) {
                         Some(value) => changes.put(Key::Book(record.number).bytes(), value),

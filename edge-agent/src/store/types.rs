@@ -8,7 +8,7 @@ use visit_core::observation::Observation;
 use visit_core::purchase::BookRecord;
 use visit_core::time::Timestamp;
 
-use super::policy::PrivacyRules;
+use super::policy::{Link, PrivacyRules};
 use super::record::Kind;
 
 /// Place of an event in the outbox. Only increases, with gaps; the first is 1.
@@ -165,6 +165,8 @@ pub struct Recovered {
     pub book: Vec<BookRecord>,
     /// What was received and not recorded, with its ticket, in the order it came.
     pub pending: Vec<(u64, Observation)>,
+    /// Visits that were said to be a member's.
+    pub links: Vec<Link>,
     /// Number of this session: one more than the last.
     pub session: u64,
     /// Events queued.
@@ -233,6 +235,8 @@ pub struct Stats {
     pub oversized: u64,
     /// Events moved to the dead letters, since opening.
     pub dead_lettered: u64,
+    /// Facts that were taken out, or lost whose they are, under the privacy rules, since opening.
+    pub degraded: u64,
     /// Queued records that could not be read when they were to be published, since opening.
     pub unreadable: u64,
     /// Bytes of keys and values handed to the database, since opening. The device sees several times that.

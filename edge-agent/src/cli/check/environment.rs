@@ -170,7 +170,7 @@ fn people(privacy: &PrivacySettings, report: &mut Report) {
     let path = privacy.key_file.with_file_name(STAFF_FILE);
     match fixtures::inspect(&path) {
         Ok(Some(n)) => {
-            report.right(format!("staff and equipment of earlier days: {n}, in {}", path.display()))
+            report.right(format!("staff and equipment of earlier days: {n}, in {}", path.display()));
         }
         Ok(None) => report.warn(
             format!("{} is damaged: staff of earlier days are learnt anew", path.display()),
