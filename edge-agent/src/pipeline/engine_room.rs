@@ -195,6 +195,8 @@ pub(crate) fn forget_in_snapshot(
     refuse: &mut dyn FnMut(Remembered, &[Pseudonym]) -> Remembered,
 ) -> Result<Option<Without>, SnapshotError> {
     let (now, mut state, remembered) = decode(snapshot)?;
+    // Not the bytes that were read: tables are written in an order of their own each time they are read.
+    let before = encode(&(now, &state, &remembered));
     let mut changes = Vec::new();
     let found: Vec<_> =
         visits.iter().filter_map(|visit| state.forget_visit(site, *visit, &mut changes)).collect();
@@ -203,7 +205,7 @@ pub(crate) fn forget_in_snapshot(
     }
     let remembered = refuse(remembered, &found);
     let bytes = encode(&(now, state, remembered));
-    Ok((bytes != snapshot).then_some(Without { snapshot: bytes, found }))
+    Ok((bytes != before).then_some(Without { snapshot: bytes, found }))
 }
 
 fn decode(snapshot: &[u8]) -> Result<(Timestamp, EngineState, Remembered), SnapshotError> {
