@@ -135,6 +135,8 @@ pub struct InferenceSettings {
     pub staff_presence: Duration,
     /// How late an observation may come and still be put in order.
     pub reorder: Duration,
+    /// Length of a flow interval.
+    pub flow_interval: Duration,
     /// iBeacons the site knows.
     pub tags: Vec<TagRule>,
 }
@@ -227,6 +229,7 @@ impl AgentConfig {
             i.dwell_threshold.as_secs(),
             i.staff_presence.as_secs(),
             i.reorder.as_millis() as u64,
+            i.flow_interval.as_secs(),
             i.tags.len() as u64,
             excluded.len() as u64,
             u64::from(i.learn),

@@ -13,7 +13,7 @@ use visit_core::site::Site;
 use visit_core::time::Timestamp;
 
 /// Layout of a snapshot; one of another layout is not read.
-const SNAPSHOT_VERSION: u8 = 6;
+const SNAPSHOT_VERSION: u8 = 8;
 /// A snapshot larger than this is damaged.
 const MAX_SNAPSHOT: u64 = 64 << 20;
 
@@ -172,7 +172,8 @@ impl EngineRoom {
                 Output::Ledger(change) => self.ledger.push(change),
                 Output::Settled(ticket) => self.settled.push(ticket),
                 Output::NotAVisitor(device) => self.not_visitors.push(device),
-                Output::Link { .. } => {}
+                // Offline only.
+                Output::Link { .. } | Output::Told(_) => {}
             }
         }
     }

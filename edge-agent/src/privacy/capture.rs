@@ -62,6 +62,7 @@ impl Privacy {
             rssi: s.rssi,
             seq: s.seq,
             fingerprint: s.fingerprint,
+            randomised: heard == Heard::Unassociated && s.addr.is_local(),
             heard,
         })
     }

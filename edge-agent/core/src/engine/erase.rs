@@ -46,7 +46,9 @@ impl EngineState {
         let key = self.table.key_of(slot);
         let addresses = self.table.addresses(key);
         let name = self.table.remove(key)?.name;
+        self.flow.forget(name);
         self.table.unpoint(&addresses);
+        self.flow.forget_addresses(&addresses);
         let spoke = |o: &Observation| matches!(o, Observation::Sighting(s) if addresses.contains(&s.device));
         self.waiting.retain(|o| !spoke(o));
         self.doubted.take_if(|o| spoke(o));
