@@ -206,7 +206,7 @@ fn fleeting(phones: u64, gap: f64, until: f64) -> Script {
 #[test]
 fn phones_whose_addresses_last_for_one_scan_are_counted_by_their_scans() {
     for phones in [10, 25] {
-        let p = fleeting(phones, 45.0, 4.0 * 3600.0).play_with(EngineConfig { k: 1, ..config() });
+        let p = fleeting(phones, 41.0, 4.0 * 3600.0).play_with(EngineConfig { k: 1, ..config() });
         // One estimate in each window of 15 minutes, after the first.
         let all: Vec<_> = (1..16)
             .map(|w| interval(&p, FlowScope::Site, "mall", w * 900 + 600).occupancy.unwrap())

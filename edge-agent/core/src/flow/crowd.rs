@@ -12,13 +12,16 @@ use std::collections::BTreeMap;
 
 /// Minutes over which scans are counted: longer is surer, shorter is sooner.
 const WINDOW: usize = 15;
-/// A scan has ended after so long a silence.
-const ONE_SCAN: Span = Span::from_secs(3);
-/// Mean time from the end of one scan of a phone to the next, seconds: mean over the 13 labelled phones of two public
-/// captures (docs/accuracy.md). Phones differ, and with them sites: a door counter tells how much.
-const MEAN_GAP_S: f32 = 45.0;
+/// A scan has ended after so long a silence. Shorter than for telling phones apart: that a few scans count twice matters
+/// less than that scans of different phones run into each other.
+const ONE_SCAN: Span = Span::from_millis(500);
+/// Mean time from the end of one scan of a phone to the next, seconds: by the mean rate of the labelled phones of two
+/// public captures (docs/accuracy.md). Phones differ, and with them sites: a door counter tells how much.
+const MEAN_GAP_S: f32 = 41.0;
 /// Variance of a phone's rate against the mean, squared.
 const BETWEEN_PHONES: f32 = 0.6;
+/// Less idle time tells nothing any more: then there are at least as many as this makes of it.
+const LEAST_IDLE: f32 = 0.02;
 /// Cells at once: families times zones. Beyond, the one not heard of for longest is forgotten.
 const CELLS: usize = 4096;
 
@@ -32,7 +35,7 @@ pub(super) struct Crowd {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Cell {
-    /// Scans begun, and tenths of a second in which one went on, by minute, newest first.
+    /// Scans begun, and milliseconds in which one went on, by minute, newest first.
     starts: [u16; WINDOW],
     busy: [u16; WINDOW],
     last: Timestamp,
@@ -61,8 +64,8 @@ impl Crowd {
         if gap >= ONE_SCAN {
             cell.starts[0] = cell.starts[0].saturating_add(1);
         } else {
-            let tenths = gap.as_micros().max(0) / 100_000;
-            cell.busy[0] = cell.busy[0].saturating_add(u16::try_from(tenths).unwrap_or(0));
+            let ms = gap.as_micros().max(0) / 1000;
+            cell.busy[0] = cell.busy[0].saturating_add(u16::try_from(ms).unwrap_or(0));
         }
         cell.last = cell.last.max(at);
     }
@@ -75,8 +78,8 @@ impl Crowd {
             let starts: u32 = c.starts.iter().map(|n| u32::from(*n)).sum();
             let busy: u32 = c.busy.iter().map(|n| u32::from(*n)).sum();
             // The silence that ends a scan belongs to it.
-            let taken = busy as f32 * 0.1 + starts as f32 * ONE_SCAN.as_secs_f32();
-            let idle = (seconds - taken).max(0.05 * seconds);
+            let taken = busy as f32 * 0.001 + starts as f32 * ONE_SCAN.as_secs_f32();
+            let idle = (seconds - taken).max(LEAST_IDLE * seconds);
             let people = starts as f32 / idle * MEAN_GAP_S;
             let variance = people * (BETWEEN_PHONES + MEAN_GAP_S / seconds);
             Counted { zone: *zone, people, variance }
