@@ -9,6 +9,7 @@
 
 mod agent;
 mod feeds;
+mod privacy;
 mod reader;
 mod settings;
 mod site_map;
@@ -17,10 +18,11 @@ pub use feeds::{
     FeedSettings, FolderSettings, HttpSettings, MqttFeedSettings, Parity, PrinterSettings, ReceiptSettings,
     SerialSettings,
 };
+pub use privacy::{PrivacySettings, mode_word};
 pub use reader::Located;
 pub use settings::{
     AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,
-    PrivacySettings, ReplaySettings, Role, SourceSettings, StoreSettings, TagMeaning, TagRule,
+    ReplaySettings, Role, SourceSettings, StoreSettings, TagMeaning, TagRule,
 };
 
 use std::fmt;
