@@ -78,9 +78,10 @@ impl Gauge {
 struct Curves([Vec<(f32, f32)>; LEVELS.len()]);
 
 impl Curves {
-    fn new<'a>(pairs: impl Iterator<Item = &'a (Heard, f32)> + Clone) -> Self {
+    fn new<'a>(pairs: impl Iterator<Item = &'a (Heard, f32)>) -> Self {
+        let pairs: Vec<_> = pairs.collect();
         Self(core::array::from_fn(|level| {
-            isotonic(pairs.clone().map(|(heard, people)| (heard[level] as f32, *people)).collect())
+            isotonic(pairs.iter().map(|(heard, people)| (heard[level] as f32, *people)).collect())
         }))
     }
 
