@@ -16,6 +16,7 @@ pub mod capture;
 pub mod counts;
 pub mod log;
 pub mod names;
+pub mod node;
 pub mod observation;
 pub mod pos;
 pub mod source;
