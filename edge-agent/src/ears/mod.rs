@@ -9,9 +9,12 @@
 //! one.
 
 mod clock;
+mod node;
 mod path;
+mod start;
 #[cfg(test)]
 mod tests;
 
 pub use clock::time_of;
 pub use path::{Ear, EarState, Ears, Hearing};
+pub use start::start;
