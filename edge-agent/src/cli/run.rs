@@ -1,8 +1,9 @@
 //! `edge-agent run`: the daemon.
 
 use super::exit::{Exit, Failure};
-use super::replay::open_failure;
+use super::inputs::open_failure;
 use crate::agent::{self, AgentError};
+use crate::calendar;
 use crate::config::{
     self, AgentConfig, Config, LogFormat, LogSettings, MqttProtocol, MqttSettings, ReplaySettings,
     SourceSettings,
@@ -182,6 +183,8 @@ pub(super) fn engine_config(
         reorder: span(agent.inference.reorder),
         receipt_wait: span(agent.receipts.decide_after),
         k: agent.privacy.k,
+        flow_interval: span(agent.inference.flow_interval),
+        calendar: calendar::of(site),
         ..EngineConfig::default()
     }
 }

@@ -265,11 +265,27 @@ impl Reader<'_> {
             dwell_threshold: seconds(t, "dwell_threshold_s", 10..=86_400, 180),
             staff_presence: seconds(t, "staff_presence_h", 1..=24, 4) * 3600,
             reorder: Duration::from_millis(number::<u16>(t, "reorder_ms", 0..=60_000, 1_000).into()),
+            flow_interval: flow_interval(t),
             tags: tags(t),
         };
         t.done();
         settings
     }
+}
+
+/// Minutes that are a part of an hour.
+fn flow_interval(t: &Table<'_>) -> Duration {
+    let parts = [1u64, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60];
+    let minutes: u64 = number(t, "flow_interval_min", 1..=60, 5);
+    if !parts.contains(&minutes) {
+        t.problem(
+            "flow_interval_min",
+            format!(
+                "{minutes} minutes are no part of an hour; write 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60"
+            ),
+        );
+    }
+    Duration::from_secs(minutes * 60)
 }
 
 fn role(root: &Table<'_>) -> Role {

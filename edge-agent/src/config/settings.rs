@@ -171,6 +171,8 @@ pub struct InferenceSettings {
     pub staff_presence: Duration,
     /// How late an observation may come and still be put in order.
     pub reorder: Duration,
+    /// Length of a flow interval.
+    pub flow_interval: Duration,
     /// iBeacons the site knows.
     pub tags: Vec<TagRule>,
 }
@@ -258,7 +260,7 @@ impl AgentConfig {
         excluded.sort();
         // Every field by its own number, so that no two configurations read alike.
         let numbers = [
-            2, // version of this list
+            3, // version of this list
             p.mode as u64,
             u64::from(p.k),
             p.rssi_floor.map_or(1, |r| u64::from(r.unsigned_abs()) << 1),
@@ -266,6 +268,7 @@ impl AgentConfig {
             i.dwell_threshold.as_secs(),
             i.staff_presence.as_secs(),
             i.reorder.as_millis() as u64,
+            i.flow_interval.as_secs(),
             i.tags.len() as u64,
             excluded.len() as u64,
             u64::from(i.learn),

@@ -328,6 +328,7 @@ impl Engine {
         }
         let mut desk = desk!(self, now);
         visit::go_on_as(d, &new, &mut desk);
+        desk.flow.forget(new.name);
         if new.seq > 0 {
             let merged = [&*d, &new].map(|d| d.visit(&desk.site.id).to_string()).to_vec();
             let fact = VisitFact::Merged(Merged { merged, into: d.visit(&desk.site.id).to_string() });
