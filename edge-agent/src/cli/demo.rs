@@ -151,7 +151,7 @@ fn assemble(
         privacy_mode: PrivacyMode::Consented,
         map_version: site.version(),
         config_version: site.version(),
-        calendar: calendar::of(&site),
+        calendar: calendar::of(site),
         ..EngineConfig::default()
     };
     let (health, health_seen) = watch::channel(Value::Null);
