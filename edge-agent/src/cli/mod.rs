@@ -7,6 +7,7 @@ pub mod demo;
 pub mod exit;
 pub mod inputs;
 pub mod outbox;
+pub mod privacy;
 pub mod replay;
 pub mod run;
 pub mod schema;
@@ -41,6 +42,7 @@ enum Command {
     CheckTemplate(check_template::CheckTemplateArgs),
     /// Look into the outbox of a stopped daemon.
     Outbox(outbox::OutboxArgs),
+    Privacy(privacy::PrivacyArgs),
     Survey(survey::SurveyArgs),
     Tap(tap::TapArgs),
     /// Print or write the JSON Schemas and the AsyncAPI document of what is published.
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::CheckTemplate(args) => check_template::run(&args),
         Command::Outbox(args) => outbox::run(&args),
+        Command::Privacy(args) => privacy::run(&args),
         Command::Survey(args) => survey::run(&args),
         Command::Tap(args) => tap::run(&args),
         Command::Schema(args) => schema::run(&args),
