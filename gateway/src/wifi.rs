@@ -1,8 +1,10 @@
 //! Wi-Fi: from a captured frame to a sighting of its transmitter.
 
 pub mod frame;
-pub mod ie;
 pub mod radiotap;
+
+/// Information elements: sensor nodes read them with the same code, so a phone has one fingerprint wherever it is heard.
+pub use sensor_wire::ie;
 
 use crate::capture::{Link, Packet};
 use crate::counts::Counts;

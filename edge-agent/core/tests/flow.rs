@@ -186,7 +186,7 @@ fn fleeting(phones: u64, gap: f64, until: f64) -> Script {
     let (mut address, mut random) = (1_000u128, 1u64);
     let mut pause = || {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        -gap * (((random >> 11) as f64 + 1.0) / (1u64 << 53) as f64).ln()
+        -gap * libm::log(((random >> 11) as f64 + 1.0) / (1u64 << 53) as f64)
     };
     for _ in 0..phones {
         let mut s = pause();

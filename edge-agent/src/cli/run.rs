@@ -8,6 +8,7 @@ use crate::config::{
     self, AgentConfig, Config, LogFormat, LogSettings, MqttProtocol, MqttSettings, ReplaySettings,
     SourceSettings,
 };
+use crate::ears::{self, Ears};
 use crate::feeds::start as feeds;
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, PipelineError, wall_clock};
 use crate::privacy::{Privacy, PrivacyError, span};
@@ -66,7 +67,7 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let pace = common_pace(&agent)?;
     let mqtt = mqtt_config(&agent.mqtt)?;
     let now = wall_clock();
-    let live = feeds::any(&agent);
+    let live = agent.is_live();
     let privacy = if live { Privacy::open } else { Privacy::for_recording };
     let privacy =
         privacy(&agent.privacy, &agent.inference.tags, &site, now).map_err(|e| privacy_failure(&e))?;
@@ -78,8 +79,10 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     // Their tasks end with us, whichever way we end.
     let mut tasks = None;
     let input = if live {
-        let feeds = feeds::start(&agent, &site, &mqtt, &cancel)
+        let (ears, hearing) = Ears::new(&site);
+        let mut feeds = feeds::start(&agent, &site, &mqtt, hearing, &cancel)
             .map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
+        ears::start(&agent, &site, &ears, &mut feeds.tasks, &cancel);
         tasks = Some(feeds.tasks);
         Input::Live(Box::new(feeds.input))
     } else {
@@ -159,7 +162,7 @@ fn common_pace(agent: &AgentConfig) -> Result<Pace, Failure> {
 fn replays(agent: &AgentConfig) -> impl Iterator<Item = &ReplaySettings> {
     agent.sources.iter().filter_map(|source| match source {
         SourceSettings::Replay(replay) => Some(replay),
-        SourceSettings::Feed(_) => None,
+        SourceSettings::Feed(_) | SourceSettings::Node(_) => None,
     })
 }
 

@@ -1,5 +1,6 @@
 //! Reads `agent.toml`.
 
+use super::ears;
 use super::feeds::{self, FeedKind};
 use super::privacy;
 use super::reader::{Document, Located, Table};
@@ -125,8 +126,10 @@ impl Reader<'_> {
     fn source(&self, t: &Table<'_>) -> Option<SourceSettings> {
         t.present_or_missing("kind", "\"replay\"");
         // Of an unknown kind the other keys mean nothing.
-        if let Some(kind) = t.one_of("kind", SOURCE_KINDS)? {
-            return Some(SourceSettings::Feed(feeds::feed(self, t, kind)));
+        match t.one_of("kind", SOURCE_KINDS)? {
+            SourceKind::Replay => {}
+            SourceKind::Node => return Some(SourceSettings::Node(ears::node(self, t))),
+            SourceKind::Feed(kind) => return Some(SourceSettings::Feed(feeds::feed(self, t, kind))),
         }
         t.present_or_missing("paths", "[\"day.jsonl.gz\"]");
         let paths = t.strings("paths", "[\"day.jsonl.gz\"]").unwrap_or_default();
@@ -336,13 +339,22 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
 
 const DEFAULT_STORE: &str = "/var/lib/edge-agent/store";
 const UUID_EXAMPLE: &str = "\"f7826da6-4fa2-4e98-8024-bc5b71e0893e\"";
-const SOURCE_KINDS: &[(&str, Option<FeedKind>)] = &[
-    ("replay", None),
-    ("serial", Some(FeedKind::Serial)),
-    ("printer", Some(FeedKind::Printer)),
-    ("http", Some(FeedKind::Http)),
-    ("mqtt", Some(FeedKind::Mqtt)),
-    ("folder", Some(FeedKind::Folder)),
+/// The kinds of `[[source]]`.
+#[derive(Clone, Copy)]
+enum SourceKind {
+    Replay,
+    Node,
+    Feed(FeedKind),
+}
+
+const SOURCE_KINDS: &[(&str, SourceKind)] = &[
+    ("replay", SourceKind::Replay),
+    ("node", SourceKind::Node),
+    ("serial", SourceKind::Feed(FeedKind::Serial)),
+    ("printer", SourceKind::Feed(FeedKind::Printer)),
+    ("http", SourceKind::Feed(FeedKind::Http)),
+    ("mqtt", SourceKind::Feed(FeedKind::Mqtt)),
+    ("folder", SourceKind::Feed(FeedKind::Folder)),
 ];
 const MEANINGS: &[(&str, TagMeaning)] =
     &[("member", TagMeaning::Member), ("staff", TagMeaning::Staff), ("asset", TagMeaning::Asset)];

@@ -2,6 +2,7 @@
 //!
 //! Keys, units and defaults: `docs/configuration.md`.
 
+use super::ears::NodeSettings;
 use super::feeds::{FeedSettings, ReceiptSettings};
 use super::privacy::PrivacySettings;
 use super::reader::{Located, Places};
@@ -62,6 +63,24 @@ pub enum SourceSettings {
     Replay(ReplaySettings),
     /// Receipts.
     Feed(FeedSettings),
+    /// A sensor node on a serial line.
+    Node(NodeSettings),
+}
+
+impl SourceSettings {
+    /// Whether it happens now.
+    pub fn is_live(&self) -> bool {
+        !matches!(self, Self::Replay(_))
+    }
+
+    /// The sensor it hears for, if it names one.
+    pub fn sensor(&self) -> Option<&str> {
+        match self {
+            Self::Replay(replay) => replay.sensor.as_deref(),
+            Self::Node(node) => Some(&node.sensor),
+            Self::Feed(_) => None,
+        }
+    }
 }
 
 /// `[[source]] kind = "replay"`
@@ -180,6 +199,11 @@ pub enum LogFormat {
 }
 
 impl AgentConfig {
+    /// Whether what it hears happens now, and is not a recording. Sources are all of one sort.
+    pub fn is_live(&self) -> bool {
+        self.sources.iter().any(SourceSettings::is_live)
+    }
+
     /// What this configuration says about `site` that is not so.
     pub fn problems_with(&self, site: &Site) -> Vec<Located> {
         let mut problems = Vec::new();
@@ -196,8 +220,7 @@ impl AgentConfig {
                 let near = closest(id, site.tills.iter().map(|t| t.id.as_str()));
                 problems.push(self.unknown(&format!("source[{i}].till"), "till", id, near));
             }
-            let SourceSettings::Replay(replay) = source else { continue };
-            if let Some(id) = replay.sensor.as_ref().filter(|id| site.sensor_named(id).is_none()) {
+            if let Some(id) = source.sensor().filter(|id| !id.is_empty() && site.sensor_named(id).is_none()) {
                 let near = closest(id, site.sensors.iter().map(|s| s.id.as_str()));
                 problems.push(self.unknown(&format!("source[{i}].sensor"), "sensor", id, near));
             }

@@ -10,6 +10,7 @@ use super::tap::queue::Queue;
 use super::tap::{self, Line, Tap, socket};
 use super::{Board, Desk, Intake};
 use crate::config::{AgentConfig, FeedSettings, SourceSettings};
+use crate::ears::Hearing;
 use crate::pipeline::{LiveInput, wall_clock};
 use crate::privacy::{BusinessCalendar, Which};
 use crate::publish::{MqttConfig, Password, Protocol, TlsConfig};
@@ -40,16 +41,13 @@ pub struct Feeds {
     pub tasks: JoinSet<()>,
 }
 
-/// Whether the configuration has feeds.
-pub fn any(agent: &AgentConfig) -> bool {
-    agent.sources.iter().any(|source| matches!(source, SourceSettings::Feed(_)))
-}
-
-/// Starts all feeds; they end with `cancel`. `mqtt` is the connection of `[mqtt]`, for feeds on the same broker.
+/// Starts all feeds; they end with `cancel`. `mqtt` is the connection of `[mqtt]`, for feeds on the same broker;
+/// `hearing` is what is heard beside them.
 pub fn start(
     agent: &AgentConfig,
     site: &Site,
     mqtt: &MqttConfig,
+    hearing: Hearing,
     cancel: &CancellationToken,
 ) -> Result<Feeds, StartError> {
     let calendar = BusinessCalendar::new(site).ok_or_else(|| zone_error(site))?;
@@ -134,7 +132,10 @@ pub fn start(
     }
     let desk = Desk::new(names, calendar);
     let lists = people(agent, site, mqtt, cancel, &mut tasks);
-    Ok(Feeds { input: LiveInput { deliveries, desk, board, watch, lists, received: 0 }, tasks })
+    Ok(Feeds {
+        input: LiveInput { hearing, heard: 0, deliveries, desk, board, watch, lists, received: 0 },
+        tasks,
+    })
 }
 
 /// Follows the lists of people that are published, where there are any.

@@ -4,7 +4,6 @@ use super::Who;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::{privacy_failure, store_failure, store_options};
 use crate::config::Config;
-use crate::feeds::start as feeds;
 use crate::pipeline::{Without, forget_in_snapshot, wall_clock};
 use crate::privacy::Privacy;
 use crate::store::{Checkpoint, Forget, Forgotten, OpenError, Recovered, Store, StoreError};
@@ -24,7 +23,7 @@ pub(super) fn run(config: &Config, who: &Who) -> Result<String, Failure> {
     let folder = &config.agent.store.dir;
     let owner = std::fs::metadata(folder).map_err(|e| Failure::io("there is no store in", folder, &e))?;
     same_user(folder, owner.uid())?;
-    let live = feeds::any(&config.agent);
+    let live = config.agent.is_live();
     // The store first: it is locked while a daemon runs, and then nothing may be touched.
     let options = store_options(&config.agent, &config.site, config.version, now);
     let (store, recovered) = Store::open(folder, &options).map_err(|e| match e {

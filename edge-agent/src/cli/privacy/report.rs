@@ -49,6 +49,11 @@ fn captured(config: &Config, out: &mut String) {
                 )
             }
             SourceSettings::Feed(feed) => format!("receipts, {}", kind(feed)),
+            SourceSettings::Node(node) => format!(
+                "radio frames heard by the sensor node {}, whose cable {} carries addresses in the clear",
+                node.sensor,
+                node.device.display()
+            ),
         };
         row(out, "source", &line);
     }
