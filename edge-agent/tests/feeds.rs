@@ -213,6 +213,16 @@ async fn a_file_stays_until_all_of_it_is_durable() {
     std::fs::rename(at("next"), at("day.jsonl")).unwrap();
     keep(deliveries.recv().await.unwrap());
     until("the file is done", || at("done/day.jsonl").exists()).await;
+    // A table of door counts.
+    std::fs::write(at(".doors"), "at,zone,entered,left\n2025-11-21T10:00:00Z,F1-E1,3,1\nnoon,F1-E1,1,0\n")
+        .unwrap();
+    std::fs::rename(at(".doors"), at("doors.csv")).unwrap();
+    let counts = keep(deliveries.recv().await.unwrap());
+    assert!(matches!(counts[..], [Paper::Door(_)]), "{counts:?}");
+    until("what is wrong is told", || at("failed/doors.csv.why.txt").exists()).await;
+    assert!(
+        std::fs::read_to_string(at("failed/doors.csv.why.txt")).unwrap().contains("\n3: `at` is not a time")
+    );
     for name in ["a.jsonl.tmp", ".b.jsonl", "c.part", "link.jsonl", "deep.jsonl"] {
         assert!(at(name).symlink_metadata().is_ok(), "{name}");
     }

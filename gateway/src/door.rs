@@ -19,8 +19,6 @@ use visit_core::time::Timestamp;
 
 /// Most people a counter can mean.
 const MOST: i64 = 1_000_000;
-/// Most counts in one message.
-const MESSAGE: usize = 10_000;
 
 /// What a counter said, in its own words.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,8 +76,10 @@ fn name_hash(name: &str) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-#[derive(Deserialize)]
-struct Message {
+/// What a counter sends: one JSON object.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Message {
+    kind: Option<String>,
     at: Option<String>,
     zone: Option<String>,
     floor: Option<String>,
@@ -89,30 +89,15 @@ struct Message {
     inside: Option<i64>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Messages {
-    One(Box<Message>),
-    Many(Vec<Message>),
-}
-
-/// The counts of a message: one JSON object, or an array of them. Of several the first that is wrong is told, and none
-/// is taken.
-pub fn parse_json(bytes: &[u8], received: Timestamp, names: &Names) -> Result<Vec<DoorCount>, LineError> {
-    let messages: Messages =
-        serde_json::from_slice(bytes).map_err(|e| LineError::NotJson { column: e.column() })?;
-    let messages = match messages {
-        Messages::One(message) => vec![*message],
-        Messages::Many(messages) => messages,
-    };
-    if messages.len() > MESSAGE {
-        return Err(LineError::Bad { field: "message", wanted: "at most 10000 counts" });
-    }
-    messages.iter().map(|m| m.observe(received, names)).collect()
+/// The message of a counter: an object whose `kind` is `count`; nothing where it is something else.
+pub fn message(bytes: &[u8]) -> Option<Message> {
+    let message: Message = serde_json::from_slice(bytes).ok()?;
+    (message.kind.as_deref() == Some("count")).then_some(message)
 }
 
 impl Message {
-    fn observe(&self, received: Timestamp, names: &Names) -> Result<DoorCount, LineError> {
+    /// What that means on the map; `received` where it says no time.
+    pub fn observe(&self, received: Timestamp, names: &Names) -> Result<DoorCount, LineError> {
         let at = match &self.at {
             Some(text) => time(text)?,
             None => received,
@@ -134,74 +119,56 @@ fn time(text: &str) -> Result<Timestamp, LineError> {
     Timestamp::parse_rfc3339(text).ok_or(LineError::Bad { field: "at", wanted })
 }
 
-/// A line of a CSV file that could not be used.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {why}")]
-pub struct CsvProblem {
-    /// From 1.
-    pub line: u64,
-    /// Why.
-    pub why: LineError,
+/// Whether a table is one of counts: a column is named `entered` or `inside`.
+pub fn is_table(head: &[u8]) -> bool {
+    let line = head.split(|b| *b == b'\n').next().unwrap_or_default();
+    let mut columns = line.split(|b| matches!(b, b',' | b';' | b'\t'));
+    columns.any(|c| matches!(c.trim_ascii(), b"entered" | b"inside"))
 }
 
-/// The counts of a CSV file with a line of column names: `at` and those of [`Said`]; other columns are passed over.
-/// Lines that are wrong are told, and the others taken.
-pub fn parse_csv(bytes: &[u8], names: &Names) -> (Vec<DoorCount>, Vec<CsvProblem>) {
-    let (mut counts, mut problems) = (Vec::new(), Vec::new());
-    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(bytes);
-    let Ok(head) = reader.byte_headers().cloned() else { return (counts, problems) };
-    let column = |name: &str| {
-        head.iter()
-            .position(|c| c.strip_prefix(b"\xef\xbb\xbf").unwrap_or(c).eq_ignore_ascii_case(name.as_bytes()))
-    };
+/// The messages of a CSV file with a line of column names, each with its line; or why a line is none. `at` and the names
+/// of [`Said`]; other columns are passed over.
+pub fn parse_csv(bytes: &[u8]) -> impl Iterator<Item = (u64, Result<Message, LineError>)> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let first = text.split(|b| *b == b'\n').next().unwrap_or_default();
+    let delimiter = [b';', b'\t'].into_iter().find(|d| first.contains(d)).unwrap_or(b',');
+    let mut reader = csv::ReaderBuilder::new();
+    let reader = reader.flexible(true).trim(csv::Trim::All).delimiter(delimiter).from_reader(text);
+    let mut records = reader.into_byte_records();
+    let head = records.reader_mut().byte_headers().cloned().unwrap_or_default();
+    let column = |name: &str| head.iter().position(|c| c.eq_ignore_ascii_case(name.as_bytes()));
     let columns = ["at", "zone", "floor", "counter", "entered", "left", "inside"].map(column);
-    if columns[0].is_none() {
-        problems.push(CsvProblem { line: 1, why: LineError::Missing("at") });
-        return (counts, problems);
-    }
-    for record in reader.byte_records() {
-        let record = match record {
-            Ok(record) => record,
-            Err(e) => {
-                let line = e.position().map_or(0, csv::Position::line);
-                problems.push(CsvProblem { line, why: LineError::Bad { field: "line", wanted: "CSV" } });
-                continue;
-            }
-        };
-        let line = record.position().map_or(0, csv::Position::line);
-        match of_record(&record, columns, names) {
-            Ok(count) => counts.push(count),
-            Err(why) => problems.push(CsvProblem { line, why }),
+    records.map(move |record| match record {
+        Ok(record) => (record.position().map_or(0, csv::Position::line), of_record(&record, columns)),
+        Err(e) => {
+            let why = LineError::Bad { field: "line", wanted: "CSV" };
+            (e.position().map_or(0, csv::Position::line), Err(why))
         }
-    }
-    (counts, problems)
+    })
 }
 
-fn of_record(
-    record: &csv::ByteRecord,
-    columns: [Option<usize>; 7],
-    names: &Names,
-) -> Result<DoorCount, LineError> {
+fn of_record(record: &csv::ByteRecord, columns: [Option<usize>; 7]) -> Result<Message, LineError> {
     let text = |i: usize| {
         let bytes = columns[i].and_then(|c| record.get(c)).filter(|bytes| !bytes.is_empty());
-        bytes
-            .map(|b| std::str::from_utf8(b).map_err(|_| LineError::Bad { field: "line", wanted: "UTF-8" }))
-            .transpose()
+        let wanted = LineError::Bad { field: "line", wanted: "UTF-8" };
+        bytes.map(|b| std::str::from_utf8(b).map(str::to_owned).map_err(|_| wanted)).transpose()
     };
     let number = |i: usize, field| {
         let wanted = "a number of people (0…1000000)";
         text(i)?.map(|t| t.parse::<i64>().map_err(|_| LineError::Bad { field, wanted })).transpose()
     };
-    let at = time(text(0)?.ok_or(LineError::Missing("at"))?)?;
-    let said = Said {
+    let at = text(0)?.ok_or(LineError::Missing("at"))?;
+    time(&at)?;
+    Ok(Message {
+        kind: None,
+        at: Some(at),
         zone: text(1)?,
         floor: text(2)?,
         counter: text(3)?,
         entered: number(4, "entered")?,
         left: number(5, "left")?,
         inside: number(6, "inside")?,
-    };
-    said.observe(at, names)
+    })
 }
 
 #[cfg(test)]
@@ -225,36 +192,53 @@ mod tests {
     #[test]
     fn a_counter_at_an_entrance_counts_the_site_and_one_in_a_shop_the_shop() {
         let now = at("2025-11-21T10:00:00Z");
-        let one = |text: &str| parse_json(text.as_bytes(), now, &names()).unwrap()[0];
-        let site = one(r#"{"zone":"F1-E1","entered":3,"left":1}"#);
+        let one = |text: &str| message(text.as_bytes()).unwrap().observe(now, &names()).unwrap();
+        let site = one(r#"{"kind":"count","zone":"F1-E1","entered":3,"left":1}"#);
         assert_eq!((site.at, site.place, site.entered, site.left), (now, CountedPlace::Site, 3, 1));
-        assert_ne!(site.counter, one(r#"{"counter":"north","entered":3}"#).counter);
-        let shop = one(r#"{"at":"2025-11-21T09:59:00Z","zone":"F1-Z1","inside":12}"#);
+        assert_ne!(site.counter, one(r#"{"kind":"count","counter":"north","entered":3}"#).counter);
+        let shop = one(r#"{"kind":"count","at":"2025-11-21T09:59:00Z","zone":"F1-Z1","inside":12}"#);
         assert_eq!(
             (shop.at, shop.place, shop.inside),
             (at("2025-11-21T09:59:00Z"), CountedPlace::Zone(ZoneIx(1)), Some(12))
         );
-        assert_eq!(one(r#"[{"floor":"F1","inside":0}]"#).place, CountedPlace::Floor(FloorIx(0)));
+        assert_eq!(one(r#"{"kind":"count","floor":"F1","inside":0}"#).place, CountedPlace::Floor(FloorIx(0)));
     }
 
     #[test]
-    fn what_is_wrong_is_said_and_nothing_is_taken() {
-        let no = |text: &str| parse_json(text.as_bytes(), Timestamp::MIN, &names()).unwrap_err().to_string();
-        assert_eq!(no(r#"{"zone":"F9","entered":3}"#), "zone \"F9\" is not in the site map");
-        assert_eq!(no(r#"{"zone":"F1-Z1"}"#), "`entered` is missing");
-        assert_eq!(no(r#"{"entered":-1}"#), "`entered` is not a number of people (0…1000000)");
-        assert_eq!(no(r#"[{"entered":1},{"entered":1,"at":"noon"}]"#).get(..12), Some("`at` is not a"));
-        assert!(no("{\"entered\":").starts_with("no JSON"));
+    fn what_is_wrong_is_said_and_what_is_no_count_is_none() {
+        let wrong = |fields: &str| {
+            let text = format!("{{\"kind\":\"count\",{fields}}}");
+            message(text.as_bytes()).unwrap().observe(Timestamp::MIN, &names()).unwrap_err().to_string()
+        };
+        assert_eq!(wrong(r#""zone":"F9","entered":3"#), "zone \"F9\" is not in the site map");
+        assert_eq!(wrong(r#""zone":"F1-Z1""#), "`entered` is missing");
+        assert_eq!(wrong(r#""entered":-1"#), "`entered` is not a number of people (0…1000000)");
+        assert!(wrong(r#""entered":1,"at":"noon""#).starts_with("`at` is not a time"));
+        for other in [
+            r#"{"entered":3}"#,
+            r#"{"kind":"receipt","entered":3}"#,
+            "[]",
+            "",
+            "{",
+            r#"{"kind":"count","entered":"3"}"#,
+        ] {
+            assert_eq!(message(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]
     fn a_table_is_read_line_by_line_and_a_wrong_line_costs_no_other() {
         let table = "\u{feff}at,zone,in what room,entered,left\n2025-11-21T10:00:00Z,F1-E1,hall,3,1\nnoon,,,1,1\n\n2025-11-21T10:05:00+08:00,F1-Z1,,2,\n";
-        let (counts, problems) = parse_csv(table.as_bytes(), &names());
-        assert_eq!(counts.iter().map(|c| (c.entered, c.left)).collect::<Vec<_>>(), [(3, 1), (2, 0)]);
-        assert_eq!(problems.len(), 1);
-        assert!(problems[0].to_string().starts_with("line 3: `at` is not"), "{}", problems[0]);
-        let (none, problems) = parse_csv(b"zeit,entered\n1,2\n", &names());
-        assert_eq!((none.len(), problems[0].to_string().as_str()), (0, "line 1: `at` is missing"));
+        assert!(is_table(table.as_bytes()) && !is_table(b"at,store,amount\n"));
+        let rows: Vec<_> = parse_csv(table.as_bytes()).collect();
+        let told: Vec<_> = rows
+            .iter()
+            .filter_map(|(n, r)| Some((*n, r.as_ref().ok()?.entered, r.as_ref().ok()?.left)))
+            .collect();
+        assert_eq!(told, [(2, Some(3), Some(1)), (5, Some(2), None)]);
+        let (line, wrong) = &rows[1];
+        assert_eq!((*line, wrong.as_ref().unwrap_err().to_string().get(..13)), (3, Some("`at` is not a")));
+        let (_, none) = parse_csv(b"zeit;entered\n1;2\n").next().unwrap();
+        assert_eq!(none.unwrap_err().to_string(), "`at` is missing");
     }
 }

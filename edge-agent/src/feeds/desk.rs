@@ -40,6 +40,10 @@ impl Desk {
                 let day = self.calendar.day(*captured);
                 totals.observe(&self.names, *till, *captured, day).map(Observation::DayTotals)
             }
+            Paper::Door(message) => {
+                let count = message.observe(*captured, &self.names);
+                count.map(Observation::DoorCount).map_err(|_| NotObserved::NoCount)
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a sender sends: one JSON document, a list of them, or one a line; to papers, all or nothing.
 
 use super::Paper;
+use gateway::door;
 use gateway::pos::push::{self, Document, MAX_DOCUMENT, Problem, Settings};
 use serde_json::value::RawValue;
 
@@ -28,6 +29,10 @@ pub fn read(bytes: &[u8], settings: &Settings) -> Result<Vec<Paper>, Vec<(usize,
     let mut papers = Vec::with_capacity(list.len());
     let mut problems = Vec::new();
     for (n, document) in (1..).zip(list) {
+        if let Some(message) = door::message(document) {
+            papers.push(Paper::Door(Box::new(message)));
+            continue;
+        }
         let parsed = if document.len() > MAX_DOCUMENT {
             let what = format!("is longer than {MAX_DOCUMENT} bytes");
             Err(vec![Problem { path: "document".into(), what }])
@@ -60,6 +65,9 @@ mod tests {
         assert_eq!(count(&format!("{ONE}\n\n{ONE}\n")), Ok(2));
         let wrong = count(&format!("[{ONE},{{}}]")).unwrap_err();
         assert_eq!(wrong[0].0, 2, "one that is wrong spoils the message, and is named");
+        let door = r#"{"kind":"count","zone":"F1-E1","entered":3}"#;
+        let both = read(format!("[{ONE},{door}]").as_bytes(), &settings).unwrap();
+        assert!(matches!(both[..], [Paper::Receipt(_), Paper::Door(_)]), "{both:?}");
         for none in ["", "  ", "[]", "x", "{", &format!("[{}]", vec![ONE; 257].join(","))] {
             assert!(count(none).is_err(), "{none:.40}");
         }

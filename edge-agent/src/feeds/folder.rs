@@ -10,6 +10,7 @@
 use super::{Arrival, Intake, NotKept, Paper, Reporter, documents};
 use crate::config::FolderSettings;
 use crate::pipeline::wall_clock;
+use gateway::door;
 use gateway::pos::poslog::{self, PosLog};
 use gateway::pos::push;
 use gateway::pos::table::{Mapping, Table};
@@ -177,9 +178,9 @@ impl Batch<'_> {
             match self.folder.intake.deliver(self.folder.report.name(), arrivals.clone()).await {
                 Ok(verdicts) => {
                     for (place, verdict) in places.into_iter().zip(verdicts) {
-                        use gateway::pos::receipt::NotObserved::{NoTime, UnknownTill};
+                        use gateway::pos::receipt::NotObserved::{NoCount, NoTime, UnknownTill};
                         match verdict {
-                            Err(why @ (UnknownTill | NoTime)) => self.problem(place, why),
+                            Err(why @ (UnknownTill | NoTime | NoCount)) => self.problem(place, why),
                             Ok(()) => self.kept += 1,
                             Err(_) => {}
                         }
@@ -219,6 +220,7 @@ async fn read(path: &Path, batch: &mut Batch<'_>) -> io::Result<()> {
             }
         }
         Some(b'{' | b'[') => json(file, &defaults, batch).await?,
+        Some(_) if door::is_table(start) => counts(file, batch).await?,
         Some(_) => {
             let columns = batch.folder.settings.columns.iter().cloned().collect();
             let mapping = Mapping {
@@ -253,6 +255,25 @@ async fn read(path: &Path, batch: &mut Batch<'_>) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// A table of door counts.
+async fn counts(file: impl BufRead, batch: &mut Batch<'_>) -> io::Result<()> {
+    let mut whole = Vec::new();
+    if file.take(TABLE + 1).read_to_end(&mut whole)? as u64 > TABLE {
+        batch.problem(1, "a table of counts is at most 16 MiB");
+        return Ok(());
+    }
+    for (line, message) in door::parse_csv(&whole) {
+        match message {
+            Ok(message) => batch.add(line, Paper::Door(Box::new(message))).await,
+            Err(why) => batch.problem(line, why),
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of a table of counts.
+const TABLE: u64 = 16 << 20;
 
 /// JSON lines; a file that is one document or list is read as a whole, if it is no larger than such may be.
 async fn json(mut file: impl BufRead, defaults: &push::Settings, batch: &mut Batch<'_>) -> io::Result<()> {

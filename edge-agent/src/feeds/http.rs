@@ -183,7 +183,9 @@ async fn keep(push: &Push, papers: Vec<Paper>) -> Response<Full<Bytes>> {
             return later;
         }
     };
-    let lost = verdicts.iter().any(|v| matches!(v, Err(NotObserved::UnknownTill | NotObserved::NoTime)));
+    let lost = verdicts
+        .iter()
+        .any(|v| matches!(v, Err(NotObserved::UnknownTill | NotObserved::NoTime | NotObserved::NoCount)));
     let results: Vec<Value> = verdicts
         .iter()
         .map(|verdict| match verdict {

@@ -21,6 +21,7 @@ pub mod tap;
 pub use board::{Board, FeedState, Reporter};
 pub use desk::Desk;
 
+use gateway::door;
 use gateway::pos::receipt::{NotObserved, Receipt};
 use gateway::pos::totals::DayTotals;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub enum Paper {
     Receipt(Box<Receipt>),
     /// What was sold in a day.
     Totals(DayTotals),
+    /// What a door counter counted, in its own words.
+    Door(Box<door::Message>),
 }
 
 /// One paper with how it came.

@@ -121,13 +121,18 @@ impl Pipeline {
             deliveries.push(more);
         }
         let mut kept = Vec::with_capacity(papers);
+        let mut counts = Vec::new();
         let mut verdicts: Vec<Vec<Verdict>> = Vec::with_capacity(deliveries.len());
         for delivery in &deliveries {
             let verdict = |arrival| {
                 let heard = live.desk.observe(arrival)?;
                 // What privacy refuses here has no place in the site map.
                 let paper = self.privacy.observe(heard);
-                kept.push(paper.map_err(|_| gateway::pos::receipt::NotObserved::UnknownTill)?);
+                match paper.map_err(|_| gateway::pos::receipt::NotObserved::UnknownTill)? {
+                    // A count is worth nothing after its interval: it need not outlive us.
+                    count @ Observation::DoorCount(_) => counts.push(count),
+                    paper => kept.push(paper),
+                }
                 Ok(())
             };
             verdicts.push(delivery.arrivals.iter().map(verdict).collect());
@@ -157,7 +162,10 @@ impl Pipeline {
             // A feed that no longer waits has gone; what it brought is kept all the same.
             let _ = delivery.done.send(verdicts);
         }
-        report.observations += tickets.len() as u64;
+        report.observations += (tickets.len() + counts.len()) as u64;
+        for count in counts {
+            self.room.observe(count);
+        }
         for (paper, ticket) in kept.into_iter().zip(tickets) {
             self.take_in(with_ticket(paper, ticket));
         }

@@ -203,6 +203,9 @@ pub enum NotObserved {
     /// The feed gave no time and the caller none.
     #[error("has no time")]
     NoTime,
+    /// A door counter's message that cannot be used.
+    #[error("is no count: give `entered`, `left` or `inside`, and the id of a zone or floor of the site map")]
+    NoCount,
 }
 
 impl Receipt {

@@ -430,7 +430,7 @@ fn observed(
         Err(NotObserved::Training | NotObserved::Suspended | NotObserved::Cancelled) => {
             tally.counts.no_receipts += 1;
         }
-        Err(e @ (NotObserved::UnknownTill | NotObserved::NoTime)) => {
+        Err(e @ (NotObserved::UnknownTill | NotObserved::NoTime | NotObserved::NoCount)) => {
             tally.counts.bad_lines += 1;
             tally.problems.report(path, place, || e.to_string());
         }
