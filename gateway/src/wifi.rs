@@ -1,7 +1,11 @@
 //! Wi-Fi: from a captured frame to a sighting of its transmitter.
 
+pub mod capture;
 pub mod frame;
 pub mod ie;
+pub mod nl80211;
+pub mod plan;
+pub mod radio;
 pub mod radiotap;
 
 use crate::capture::{Link, Packet};
