@@ -8,6 +8,7 @@ pub mod calibration;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod ears;
 pub mod feeds;
 pub mod pipeline;
 pub mod privacy;

@@ -13,6 +13,8 @@ mod clock;
 mod engine_room;
 mod input;
 mod live;
+#[cfg(test)]
+mod live_tests;
 
 pub use clock::{Pace, wall_clock};
 pub use engine_room::EngineRoom;
@@ -248,6 +250,7 @@ impl Pipeline {
             "at": wall_clock().to_string(),
             "source": self.input.counted(),
             "feeds": self.input.feeds(),
+            "ears": self.input.ears(),
             "receipts_waiting": stats.pending,
             "privacy_dropped": counted(&dropped),
             "engine": counted(&self.room.counts().named()),

@@ -17,6 +17,7 @@ pub mod counts;
 pub mod deafness;
 pub mod log;
 pub mod names;
+pub mod node;
 pub mod observation;
 pub mod pos;
 pub mod source;

@@ -2,11 +2,13 @@
 
 pub mod capture;
 pub mod frame;
-pub mod ie;
 pub mod nl80211;
 pub mod plan;
 pub mod radio;
 pub mod radiotap;
+
+/// Information elements: sensor nodes read them with the same code, so a phone has one fingerprint wherever it is heard.
+pub use sensor_wire::ie;
 
 use crate::capture::{Link, Packet};
 use crate::counts::Counts;

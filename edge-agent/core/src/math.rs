@@ -14,7 +14,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     // ln 2 in two parts: the first has few bits, so that the product with n is exact.
     let r = (x.max(-88.0) - n * 0.693_359_4) + n * 2.121_944_4e-4;
     // Taylor's series, in Horner's form.
-    let p = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0))))));
+    let p = 1.0
+        + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0))))));
     let power = f32::from_bits(((n as i32 + 127) as u32) << 23);
     if x < -87.0 { 0.0 } else { p * power }
 }

@@ -7,6 +7,7 @@ use crate::config::{
     self, AgentConfig, Config, LogFormat, LogSettings, MqttProtocol, MqttSettings, ReplaySettings,
     SourceSettings,
 };
+use crate::ears::Ears;
 use crate::feeds::start as feeds;
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, PipelineError, wall_clock};
 use crate::privacy::{Privacy, PrivacyError};
@@ -64,7 +65,7 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let pace = common_pace(&agent)?;
     let mqtt = mqtt_config(&agent.mqtt)?;
     let now = wall_clock();
-    let live = feeds::any(&agent);
+    let live = agent.is_live();
     let privacy = if live { Privacy::open } else { Privacy::for_recording };
     let privacy =
         privacy(&agent.privacy, &agent.inference.tags, &site, now).map_err(|e| privacy_failure(&e))?;
@@ -76,7 +77,8 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     // Their tasks end with us, whichever way we end.
     let mut tasks = None;
     let input = if live {
-        let feeds = feeds::start(&agent, &site, &mqtt, &cancel)
+        let (_ears, hearing) = Ears::new(&site);
+        let feeds = feeds::start(&agent, &site, &mqtt, hearing, &cancel)
             .map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
         tasks = Some(feeds.tasks);
         Input::Live(Box::new(feeds.input))

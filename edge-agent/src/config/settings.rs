@@ -64,6 +64,13 @@ pub enum SourceSettings {
     Feed(FeedSettings),
 }
 
+impl SourceSettings {
+    /// Whether it happens now.
+    pub fn is_live(&self) -> bool {
+        !matches!(self, Self::Replay(_))
+    }
+}
+
 /// `[[source]] kind = "replay"`
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplaySettings {
@@ -195,6 +202,11 @@ pub enum LogFormat {
 }
 
 impl AgentConfig {
+    /// Whether what it hears happens now, and is not a recording. Sources are all of one sort.
+    pub fn is_live(&self) -> bool {
+        self.sources.iter().any(SourceSettings::is_live)
+    }
+
     /// What this configuration says about `site` that is not so.
     pub fn problems_with(&self, site: &Site) -> Vec<Located> {
         let mut problems = Vec::new();

@@ -9,6 +9,7 @@ use super::tap::queue::Queue;
 use super::tap::{self, Line, Tap, socket};
 use super::{Board, Desk, Intake};
 use crate::config::{AgentConfig, FeedSettings, SourceSettings};
+use crate::ears::Hearing;
 use crate::pipeline::{LiveInput, wall_clock};
 use crate::privacy::BusinessCalendar;
 use crate::publish::{MqttConfig, Password, Protocol, TlsConfig};
@@ -37,16 +38,13 @@ pub struct Feeds {
     pub tasks: JoinSet<()>,
 }
 
-/// Whether the configuration has feeds.
-pub fn any(agent: &AgentConfig) -> bool {
-    agent.sources.iter().any(|source| matches!(source, SourceSettings::Feed(_)))
-}
-
-/// Starts all feeds; they end with `cancel`. `mqtt` is the connection of `[mqtt]`, for feeds on the same broker.
+/// Starts all feeds; they end with `cancel`. `mqtt` is the connection of `[mqtt]`, for feeds on the same broker;
+/// `hearing` is what is heard beside them.
 pub fn start(
     agent: &AgentConfig,
     site: &Site,
     mqtt: &MqttConfig,
+    hearing: Hearing,
     cancel: &CancellationToken,
 ) -> Result<Feeds, StartError> {
     let calendar = BusinessCalendar::new(site).ok_or_else(|| zone_error(site))?;
@@ -130,7 +128,7 @@ pub fn start(
         tasks.spawn(tap::listen(taps, queue, board.clone(), cancel.clone()));
     }
     let desk = Desk::new(names, calendar);
-    Ok(Feeds { input: LiveInput { deliveries, desk, board, watch, received: 0 }, tasks })
+    Ok(Feeds { input: LiveInput { hearing, heard: 0, deliveries, desk, board, watch, received: 0 }, tasks })
 }
 
 /// The taps of a configuration, each with its template; `zone` is the site's.

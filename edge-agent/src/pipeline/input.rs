@@ -81,6 +81,14 @@ impl Input {
         }
     }
 
+    /// How each ear is doing; nothing where there are none.
+    pub fn ears(&self) -> Value {
+        match self {
+            Self::Live(live) => json!(live.hearing.states()),
+            Self::Source(_) | Self::Generated { .. } => Value::Null,
+        }
+    }
+
     /// Counters by name.
     pub fn counted(&self) -> Value {
         match self {

@@ -4,8 +4,12 @@
 //! stays in the store until it is recorded: a crash at any point loses nothing, and what a sender then sends again the
 //! engine knows. A delivery that cannot be kept (the disk is full, too much waits) is given back at once: its feed has
 //! it still.
+//!
+//! What radios hear comes another way ([`crate::ears`]): it is taken in before time moves on, so that what waited while
+//! a commit took long is not late, and it is lost when we die.
 
 use super::{HOUSEKEEPING, Input, Pipeline, PipelineError, PipelineReport, wall_clock};
+use crate::ears::Hearing;
 use crate::feeds::silence::{Transition, Watch};
 use crate::feeds::{Board, Delivery, Desk, Verdict};
 use crate::store::StoreError;
@@ -21,9 +25,13 @@ use visit_core::time::Timestamp;
 /// Papers that are made durable together, at most; a delivery is not divided.
 const TOGETHER: usize = 1_024;
 
-/// What feeds bring.
+/// What feeds and ears bring.
 pub struct LiveInput {
-    /// What they deliver.
+    /// What ears hear.
+    pub hearing: Hearing,
+    /// Sightings taken in since start.
+    pub heard: u64,
+    /// What feeds deliver.
     pub deliveries: mpsc::Receiver<Delivery>,
     /// From a feed's words to ours.
     pub desk: Desk,
@@ -38,7 +46,7 @@ pub struct LiveInput {
 impl LiveInput {
     /// Counters by name.
     pub(super) fn counted(&self) -> Value {
-        json!({ "received": self.received })
+        json!({ "received": self.received, "heard": self.heard })
     }
 }
 
@@ -53,7 +61,10 @@ impl Pipeline {
         self.report_health();
         loop {
             let now = wall_clock();
-            self.room.advance(now);
+            // With more to take in, time stays until that is done.
+            if self.listen(now, &mut report) {
+                self.room.advance(now);
+            }
             self.commit(&mut report, None, cancel).await?;
             self.look_after_live(&mut housekeeping, now);
             let wait = self.room.next_deadline().map_or(HOUSEKEEPING, |at| {
@@ -61,10 +72,9 @@ impl Pipeline {
             });
             let Input::Live(live) = &mut self.input else { break };
             tokio::select! {
-                delivery = live.deliveries.recv() => match delivery {
-                    Some(first) => self.receive(first, &mut report).await?,
-                    None => break,
-                },
+                // Where there are no feeds, none ever comes.
+                Some(first) = live.deliveries.recv() => self.receive(first, &mut report).await?,
+                () = live.hearing.wait() => {}
                 () = tokio::time::sleep(wait) => {}
                 () = cancel.cancelled() => break,
             }
@@ -73,6 +83,22 @@ impl Pipeline {
         self.commit(&mut report, None, cancel).await?;
         self.report_health();
         Ok(report)
+    }
+
+    /// Takes in what ears heard; says whether that was all.
+    fn listen(&mut self, now: Timestamp, report: &mut PipelineReport) -> bool {
+        let Input::Live(live) = &mut self.input else { return true };
+        let mut took = Vec::new();
+        let all = live.hearing.take(now, &mut took);
+        for observation in took {
+            live.heard += u64::from(matches!(observation, gateway::observation::Observation::Sighting(_)));
+            report.observations += 1;
+            // A refused observation is counted where it was refused.
+            if let Ok(kept) = self.privacy.observe(observation) {
+                self.room.observe(kept);
+            }
+        }
+        all
     }
 
     /// Makes a delivery durable, with those that came in meanwhile, and tells the feeds.

@@ -168,9 +168,7 @@ impl Engine {
             let near = step.is_some_and(|step| (1..=MAX_SEQUENCE_STEP).contains(&step));
             let counted = match step {
                 None => 1.0,
-                Some(_) if near => {
-                    goes_on * f32::from(SEQUENCE_NUMBERS / MAX_SEQUENCE_STEP) + 1.0 - goes_on
-                }
+                Some(_) if near => goes_on * f32::from(SEQUENCE_NUMBERS / MAX_SEQUENCE_STEP) + 1.0 - goes_on,
                 Some(_) => 1.0 - goes_on,
             };
             let ms = u32::try_from(silence.as_micros().max(0) / 1000).unwrap_or(u32::MAX);
@@ -180,7 +178,13 @@ impl Engine {
                 s if s < ONE_SCAN => within,
                 s => d.gaps.hazard(s) * change,
             };
-            all.push(Weighed { device: key, rate: speaks * counted * there, silence, goes_on: near, same_family: true });
+            all.push(Weighed {
+                device: key,
+                rate: speaks * counted * there,
+                silence,
+                goes_on: near,
+                same_family: true,
+            });
         }
         all
     }

@@ -9,8 +9,8 @@ use crate::time::{Span, Timestamp};
 use crate::visit::{Device, Phase};
 use core::cmp::Reverse;
 use serde::{Deserialize, Serialize};
-use std::collections::{BinaryHeap, VecDeque};
 use std::collections::binary_heap::PeekMut;
+use std::collections::{BinaryHeap, VecDeque};
 
 /// Slots looked at to find one to evict: the cost of a flood of addresses stays bounded.
 const EVICTION_SAMPLE: usize = 64;

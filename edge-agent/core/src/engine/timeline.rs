@@ -4,8 +4,8 @@
 //! device has been silent for long enough, a receipt has waited for long enough. The earliest goes first; at the same
 //! moment they go in this order.
 
-use super::desk::desk;
 use super::continuity::{Newcomer, Who};
+use super::desk::desk;
 use super::table::Key;
 use super::{Engine, Output};
 use crate::event::Identity;

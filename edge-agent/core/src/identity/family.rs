@@ -90,7 +90,9 @@ impl Habits {
 
     fn fade(&mut self) {
         if self.changes + self.returns > MANY {
-            for count in [&mut self.returns, &mut self.changes, &mut self.within, &mut self.went_on, &mut self.counted] {
+            for count in
+                [&mut self.returns, &mut self.changes, &mut self.within, &mut self.went_on, &mut self.counted]
+            {
                 *count *= 0.5;
             }
         }
@@ -215,8 +217,8 @@ impl Families {
 
     /// Probability that the next scan of a device of this family is under another address.
     pub fn change(&self, fingerprint: u64) -> f32 {
-        let of_all = (self.all.changes + PRIOR_OF_ALL.0)
-            / (self.all.changes + self.all.returns + PRIOR_OF_ALL.1);
+        let of_all =
+            (self.all.changes + PRIOR_OF_ALL.0) / (self.all.changes + self.all.returns + PRIOR_OF_ALL.1);
         self.habits(fingerprint).change(of_all)
     }
 
@@ -291,7 +293,14 @@ impl Families {
         if self.families.len() >= FAMILIES {
             self.forget_some();
         }
-        let family = Family { voices: VecDeque::new(), scans: 0, beside: Vec::new(), only: Only::Nobody, habits: Habits::NONE, heard: at };
+        let family = Family {
+            voices: VecDeque::new(),
+            scans: 0,
+            beside: Vec::new(),
+            only: Only::Nobody,
+            habits: Habits::NONE,
+            heard: at,
+        };
         self.families.insert(fingerprint, family);
         let radio = self.radios.entry((fingerprint >> RADIO_SHIFT) as u16).or_default();
         if radio.len() == RELATED {

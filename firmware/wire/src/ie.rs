@@ -64,7 +64,8 @@ pub struct Element<'a> {
 
 impl Element<'_> {
     /// Appends the element; a body longer than its length field can say is cut. For tests and generators.
-    pub fn emit(&self, out: &mut Vec<u8>) {
+    #[cfg(any(test, feature = "alloc"))]
+    pub fn emit(&self, out: &mut alloc::vec::Vec<u8>) {
         let room = 255 - usize::from(self.extension.is_some());
         let body = &self.body[..self.body.len().min(room)];
         out.extend_from_slice(&[self.id, (body.len() + 255 - room) as u8]);
@@ -243,6 +244,7 @@ impl StableHash {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::vec::Vec;
 
     fn of(parts: &[&[u8]]) -> u64 {
         let print = fingerprint(&parts.concat());

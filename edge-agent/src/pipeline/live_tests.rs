@@ -1,0 +1,82 @@
+use super::{EngineRoom, Input, LiveInput, Pace, Pipeline, wall_clock};
+use crate::config::parse_site;
+use crate::demo::site::TOML;
+use crate::ears::{Ears, time_of};
+use crate::feeds::silence::Watch;
+use crate::feeds::{Board, Desk, Intake};
+use crate::privacy::{BusinessCalendar, Privacy};
+use crate::store::{Store, StoreOptions};
+use gateway::names::Names;
+use gateway::observation::{Frame, MacAddr, Sighting};
+use jiff::tz::TimeZone;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use visit_core::engine::EngineConfig;
+use visit_core::site::{SensorIx, ZoneKind};
+use visit_core::time::Span;
+
+#[tokio::test]
+async fn what_an_ear_hears_becomes_an_event_and_health_says_who_hears() {
+    let site = Arc::new(parse_site("site.toml", TOML).unwrap().value);
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(dir.path(), &StoreOptions::new(wall_clock())).unwrap();
+    let (ears, hearing) = Ears::new(&site);
+    let desk = Desk::new(Arc::new(Names::from(&*site)), BusinessCalendar::new(&site).unwrap());
+    let watch = Watch::new((0, 1440), TimeZone::UTC, Duration::from_secs(3600));
+    // No feed holds the other end.
+    let (_, deliveries) = Intake::new();
+    let live = LiveInput { hearing, heard: 0, deliveries, desk, board: Board::default(), watch, received: 0 };
+    let (health, health_seen) = watch::channel(serde_json::Value::Null);
+    let config = EngineConfig { map_version: site.version(), ..EngineConfig::default() };
+    let pipeline = Pipeline {
+        input: Input::Live(Box::new(live)),
+        privacy: Privacy::for_replay(&site).unwrap(),
+        room: EngineRoom::new(site.clone(), config),
+        store: store.clone(),
+        pace: Pace::AsFastAsPossible,
+        checkpoint: Duration::from_secs(300),
+        health,
+    };
+    let entrance =
+        site.sensors.iter().position(|s| site.zones[usize::from(s.zone.0)].kind == ZoneKind::Entrance);
+    let sensor = SensorIx(entrance.unwrap() as u16);
+    let ear = ears.ear("node door", "node", &site, sensor);
+    ear.up();
+    // What waited while the pipeline was busy is not late.
+    let now = Instant::now();
+    for (seq, ago) in (0..).zip([100, 80, 60, 40, 20, 0]) {
+        ear.heard(Sighting {
+            at: time_of(now) - Span::from_secs(ago),
+            sensor,
+            addr: MacAddr([2, 0, 0, 0, 0, 1]),
+            rssi: Some(-40),
+            channel: Some(6),
+            seq: Some(seq),
+            fingerprint: None,
+            frame: Frame::ProbeRequest,
+        });
+    }
+    let cancel = CancellationToken::new();
+    let (mut newest, stop) = (store.newest(), cancel.clone());
+    let running = tokio::spawn(async move { pipeline.run(&stop).await });
+    tokio::time::timeout(Duration::from_secs(30), newest.changed()).await.unwrap().unwrap();
+    let queued = store.read_outbox(None, 10).await.unwrap();
+    assert_eq!(queued[0].event.topic_suffix(), format!("{}/visit/approached", site.id));
+
+    ear.down("it was pulled out");
+    cancel.cancel();
+    let report = running.await.unwrap().unwrap();
+    assert_eq!(
+        report.observations,
+        6 + site.sensors.len() as u64 + 1,
+        "the state of each sensor, and one that changed"
+    );
+    let health = health_seen.borrow();
+    assert_eq!(health["source"]["heard"], 6);
+    let door = &health["ears"]["node door"];
+    assert_eq!((&door["up"], &door["problem"]), (&false.into(), &"it was pulled out".into()));
+    drop(store.close().await);
+}
