@@ -13,5 +13,6 @@ pub mod feeds;
 pub mod pipeline;
 pub mod privacy;
 pub mod publish;
+pub mod record;
 pub mod store;
 pub mod survey;

@@ -6,6 +6,7 @@ pub mod nl80211;
 pub mod plan;
 pub mod radio;
 pub mod radiotap;
+pub mod reset;
 
 /// Information elements: sensor nodes read them with the same code, so a phone has one fingerprint wherever it is heard.
 pub use sensor_wire::ie;

@@ -5,6 +5,8 @@
 #![allow(unsafe_code)] // ioctls
 
 use anyhow::{Context, Result};
+use gateway::observation::MacAddr;
+use gateway::wifi::{frame, radiotap};
 use nix::libc;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -75,6 +77,27 @@ impl Tap {
         nix::errno::Errno::result(set).context("SIOCSIFFLAGS")?;
         Ok(())
     }
+}
+
+/// A frame of a phone as a monitor interface delivers it: on channel 6, -30 to -89 dBm.
+pub fn heard(kind: frame::Kind, phone: u32, sequence: u16) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let rssi = Some(-30 - (phone % 60) as i8);
+    radiotap::Repr { rssi, frequency: Some(2437), ..Default::default() }.emit(&mut bytes);
+    let [a, b, c, d] = phone.to_be_bytes();
+    let elements = [0, 0, 1, 4, 2, 4, 11, 22];
+    let repr = frame::Repr {
+        kind,
+        transmitter: MacAddr([2, 0, a, b, c, d]),
+        sequence: sequence % 4096,
+        fragment: 0,
+        retry: false,
+        protected: false,
+        qos: false,
+        elements: Some(&elements),
+    };
+    repr.emit(MacAddr([255; 6]), &mut bytes);
+    bytes
 }
 
 fn request(name: &str) -> libc::ifreq {

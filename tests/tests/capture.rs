@@ -4,36 +4,17 @@
 use anyhow::Result;
 use gateway::capture::Packet;
 use gateway::counts::Counts;
-use gateway::observation::{MacAddr, Sighting};
+use gateway::observation::Sighting;
 use gateway::wifi::capture::{Capture, CaptureError};
-use gateway::wifi::{Rules, frame, radiotap, sighting};
+use gateway::wifi::frame::Kind;
+use gateway::wifi::{Rules, sighting};
 use std::time::{Duration, Instant};
+use system_tests::tap::heard;
 use system_tests::{Tap, skipped};
 use visit_core::site::SensorIx;
 
 const NO_TAP: &str = "no TAP devices here (they need root and /dev/net/tun)";
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A frame of a phone as a monitor interface delivers it.
-fn heard(kind: frame::Kind, phone: u32, sequence: u16) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let rssi = Some(-30 - (phone % 60) as i8);
-    radiotap::Repr { rssi, frequency: Some(2437), ..Default::default() }.emit(&mut bytes);
-    let [a, b, c, d] = phone.to_be_bytes();
-    let elements = [0, 0, 1, 4, 2, 4, 11, 22];
-    let repr = frame::Repr {
-        kind,
-        transmitter: MacAddr([2, 0, a, b, c, d]),
-        sequence: sequence % 4096,
-        fragment: 0,
-        retry: false,
-        protected: false,
-        qos: false,
-        elements: Some(&elements),
-    };
-    repr.emit(MacAddr([255; 6]), &mut bytes);
-    bytes
-}
 
 /// Reads until there are `wanted` sightings, or patience ends.
 fn sightings(capture: &mut Capture, wanted: usize) -> Result<(Vec<Sighting>, Counts)> {
@@ -56,12 +37,12 @@ fn every_frame_of_a_phone_is_heard_once_with_strength_and_time() -> Result<()> {
     };
     let mut capture = Capture::open(tap.name())?;
     let before = now();
-    let kinds = [frame::Kind::ProbeRequest, frame::Kind::Association, frame::Kind::Data, frame::Kind::Null];
+    let kinds = [Kind::ProbeRequest, Kind::Association, Kind::Data, Kind::Null];
     for n in 0..400u32 {
         tap.hear(&heard(kinds[n as usize % 4], n, n as u16))?;
     }
     // An access point, a control frame, rubbish: the kernel keeps them to itself.
-    let mut beacon = heard(frame::Kind::ProbeRequest, 1, 1);
+    let mut beacon = heard(Kind::ProbeRequest, 1, 1);
     let at = beacon.len() - 32;
     assert_eq!(beacon[at], 0x40);
     beacon[at] = 0x80;
@@ -69,7 +50,7 @@ fn every_frame_of_a_phone_is_heard_once_with_strength_and_time() -> Result<()> {
     beacon[at] = 0xb4;
     tap.hear(&beacon)?;
     tap.hear(&[0xff; 60])?;
-    tap.hear(&heard(frame::Kind::ProbeRequest, 400, 400))?;
+    tap.hear(&heard(Kind::ProbeRequest, 400, 400))?;
     let (seen, counts) = sightings(&mut capture, 401)?;
     assert_eq!(seen.len(), 401);
     for (n, s) in (0u32..).zip(&seen) {
@@ -95,7 +76,7 @@ fn a_reader_that_is_too_slow_loses_frames_and_says_how_many() -> Result<()> {
     let mut capture = Capture::open(tap.name())?;
     const SENT: u64 = 30_000;
     for n in 0..SENT {
-        tap.hear(&heard(frame::Kind::ProbeRequest, n as u32, n as u16))?;
+        tap.hear(&heard(Kind::ProbeRequest, n as u32, n as u16))?;
     }
     let (seen, _) = sightings(&mut capture, usize::MAX)?;
     let stats = capture.stats()?;
@@ -103,7 +84,7 @@ fn a_reader_that_is_too_slow_loses_frames_and_says_how_many() -> Result<()> {
     assert!(stats.dropped > 1_000, "{stats:?}");
     assert_eq!(seen.len() as u64 + stats.dropped, SENT, "none is lost without a word");
     // With the ring free again all is heard.
-    tap.hear(&heard(frame::Kind::ProbeRequest, 7, 7))?;
+    tap.hear(&heard(Kind::ProbeRequest, 7, 7))?;
     assert_eq!(sightings(&mut capture, 1)?.0.len(), 1);
     Ok(())
 }

@@ -6,6 +6,7 @@ pub mod check_template;
 pub mod demo;
 pub mod exit;
 pub mod outbox;
+pub mod record;
 pub mod replay;
 pub mod run;
 pub mod schema;
@@ -39,6 +40,7 @@ enum Command {
     CheckTemplate(check_template::CheckTemplateArgs),
     /// Look into the outbox of a stopped daemon.
     Outbox(outbox::OutboxArgs),
+    Record(record::RecordArgs),
     Survey(survey::SurveyArgs),
     Tap(tap::TapArgs),
     /// Print or write the JSON Schemas and the AsyncAPI document of what is published.
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::CheckTemplate(args) => check_template::run(&args),
         Command::Outbox(args) => outbox::run(&args),
+        Command::Record(args) => record::run(&args),
         Command::Survey(args) => survey::run(&args),
         Command::Tap(args) => tap::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -8,6 +8,7 @@ use crate::config::{
     SourceSettings,
 };
 use crate::ears::Ears;
+use crate::ears::radios::Radios;
 use crate::feeds::start as feeds;
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, PipelineError, wall_clock};
 use crate::privacy::{Privacy, PrivacyError};
@@ -76,11 +77,13 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let (health, health_seen) = watch::channel(Value::Null);
     // Their tasks end with us, whichever way we end.
     let mut tasks = None;
+    let mut radios = None;
     let input = if live {
-        let (_ears, hearing) = Ears::new(&site);
+        let (ears, hearing) = Ears::new(&site);
         let feeds = feeds::start(&agent, &site, &mqtt, hearing, &cancel)
             .map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
         tasks = Some(feeds.tasks);
+        radios = Some(Radios::start(&agent, &site, &ears, &cancel));
         Input::Live(Box::new(feeds.input))
     } else {
         Input::Source(open_source(&agent, &site)?)
@@ -115,6 +118,9 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let report =
         agent::serve(pipeline, health_seen, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
     drop(tasks);
+    if let Some(radios) = radios {
+        radios.stopped().await;
+    }
     info!(
         observations = report.pipeline.observations,
         events = report.pipeline.events,
@@ -143,7 +149,7 @@ fn common_pace(agent: &AgentConfig) -> Result<Pace, Failure> {
 fn replays(agent: &AgentConfig) -> impl Iterator<Item = &ReplaySettings> {
     agent.sources.iter().filter_map(|source| match source {
         SourceSettings::Replay(replay) => Some(replay),
-        SourceSettings::Feed(_) => None,
+        SourceSettings::Feed(_) | SourceSettings::Radio(_) => None,
     })
 }
 

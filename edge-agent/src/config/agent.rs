@@ -1,6 +1,7 @@
 //! Reads `agent.toml`.
 
 use super::feeds::{self, FeedKind};
+use super::radios::{self, RadioKind};
 use super::reader::{Document, Located, Table};
 use super::settings::{
     AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,
@@ -125,8 +126,10 @@ impl Reader<'_> {
     fn source(&self, t: &Table<'_>) -> Option<SourceSettings> {
         t.present_or_missing("kind", "\"replay\"");
         // Of an unknown kind the other keys mean nothing.
-        if let Some(kind) = t.one_of("kind", SOURCE_KINDS)? {
-            return Some(SourceSettings::Feed(feeds::feed(self, t, kind)));
+        match t.one_of("kind", SOURCE_KINDS)? {
+            Kind::Feed(kind) => return Some(SourceSettings::Feed(feeds::feed(self, t, kind))),
+            Kind::Radio(kind) => return Some(SourceSettings::Radio(radios::radio(t, kind))),
+            Kind::Replay => {}
         }
         t.present_or_missing("paths", "[\"day.jsonl.gz\"]");
         let paths = t.strings("paths", "[\"day.jsonl.gz\"]").unwrap_or_default();
@@ -356,13 +359,23 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
 
 const DEFAULT_STORE: &str = "/var/lib/edge-agent/store";
 const UUID_EXAMPLE: &str = "\"f7826da6-4fa2-4e98-8024-bc5b71e0893e\"";
-const SOURCE_KINDS: &[(&str, Option<FeedKind>)] = &[
-    ("replay", None),
-    ("serial", Some(FeedKind::Serial)),
-    ("printer", Some(FeedKind::Printer)),
-    ("http", Some(FeedKind::Http)),
-    ("mqtt", Some(FeedKind::Mqtt)),
-    ("folder", Some(FeedKind::Folder)),
+/// Kinds of sources.
+#[derive(Clone, Copy)]
+enum Kind {
+    Replay,
+    Feed(FeedKind),
+    Radio(RadioKind),
+}
+
+const SOURCE_KINDS: &[(&str, Kind)] = &[
+    ("replay", Kind::Replay),
+    ("wifi", Kind::Radio(RadioKind::Wifi)),
+    ("ble", Kind::Radio(RadioKind::Ble)),
+    ("serial", Kind::Feed(FeedKind::Serial)),
+    ("printer", Kind::Feed(FeedKind::Printer)),
+    ("http", Kind::Feed(FeedKind::Http)),
+    ("mqtt", Kind::Feed(FeedKind::Mqtt)),
+    ("folder", Kind::Feed(FeedKind::Folder)),
 ];
 const MODES: &[(&str, PrivacyMode)] = &[
     ("pseudonymous", PrivacyMode::Pseudonymous),

@@ -207,11 +207,12 @@ pub(super) fn check(root: &Table<'_>, agent: &AgentConfig, doubts: &mut Vec<(Str
     let feeds = || {
         agent.sources.iter().enumerate().filter_map(|(i, source)| match source {
             SourceSettings::Feed(feed) => Some((i, feed)),
-            SourceSettings::Replay(_) => None,
+            SourceSettings::Replay(_) | SourceSettings::Radio(_) => None,
         })
     };
-    if let Some((i, _)) = feeds().next().filter(|_| feeds().count() < agent.sources.len()) {
-        let message = "brings receipts as they happen, and another source plays recordings, which have a clock of \
+    let live = || agent.sources.iter().enumerate().filter(|(_, source)| source.is_live());
+    if let Some((i, _)) = live().next().filter(|_| live().count() < agent.sources.len()) {
+        let message = "brings what happens now, and another source plays recordings, which have a clock of \
                        their own; give each a gateway of its own";
         root.problem(&format!("source[{i}]"), message);
     }

@@ -9,6 +9,7 @@
 
 mod agent;
 mod feeds;
+mod radios;
 mod reader;
 mod settings;
 mod site_map;
@@ -17,6 +18,7 @@ pub use feeds::{
     FeedSettings, FolderSettings, HttpSettings, MqttFeedSettings, Parity, PrinterSettings, ReceiptSettings,
     SerialSettings,
 };
+pub use radios::{BleSettings, RadioSettings, WifiSettings};
 pub use reader::Located;
 pub use settings::{
     AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,

@@ -257,6 +257,23 @@ impl<'d> Table<'d> {
         Some(strings)
     }
 
+    /// A list of whole numbers; nothing when it is absent.
+    pub(super) fn integers(&self, key: &'static str, example: &str) -> Option<Vec<i64>> {
+        let value = self.value(key)?;
+        let DeValue::Array(array) = value.get_ref() else {
+            return self.wrong(key, "a list of whole numbers", example, value.get_ref());
+        };
+        let number = |element: &Spanned<DeValue<'_>>| match element.get_ref() {
+            DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix()).ok(),
+            _ => None,
+        };
+        let numbers: Option<Vec<i64>> = array.iter().map(number).collect();
+        if numbers.is_none() {
+            self.problem(key, format!("holds something else than whole numbers; write {key} = {example}"));
+        }
+        numbers
+    }
+
     /// One of a few words.
     pub(super) fn one_of<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
         let first = words.first().map_or("", |(word, _)| word);

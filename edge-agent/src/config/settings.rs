@@ -3,6 +3,7 @@
 //! Keys, units and defaults: `docs/configuration.md`.
 
 use super::feeds::{FeedSettings, ReceiptSettings};
+use super::radios::RadioSettings;
 use super::reader::{Located, Places};
 use crate::calibration;
 use std::path::PathBuf;
@@ -62,6 +63,8 @@ pub enum SourceSettings {
     Replay(ReplaySettings),
     /// Receipts.
     Feed(FeedSettings),
+    /// The air.
+    Radio(RadioSettings),
 }
 
 impl SourceSettings {
@@ -223,8 +226,12 @@ impl AgentConfig {
                 let near = closest(id, site.tills.iter().map(|t| t.id.as_str()));
                 problems.push(self.unknown(&format!("source[{i}].till"), "till", id, near));
             }
-            let SourceSettings::Replay(replay) = source else { continue };
-            if let Some(id) = replay.sensor.as_ref().filter(|id| site.sensor_named(id).is_none()) {
+            let sensor = match source {
+                SourceSettings::Replay(replay) => replay.sensor.as_deref(),
+                SourceSettings::Radio(radio) => Some(radio.sensor()),
+                SourceSettings::Feed(_) => None,
+            };
+            if let Some(id) = sensor.filter(|id| !id.is_empty() && site.sensor_named(id).is_none()) {
                 let near = closest(id, site.sensors.iter().map(|s| s.id.as_str()));
                 problems.push(self.unknown(&format!("source[{i}].sensor"), "sensor", id, near));
             }

@@ -8,10 +8,14 @@
 //! Sightings carry raw addresses: they live in memory between a source and `privacy`, and nothing here writes or logs
 //! one.
 
+#[cfg(feature = "bluetooth")]
+mod ble;
 mod clock;
 mod path;
+pub mod radios;
 #[cfg(test)]
 mod tests;
+mod wifi;
 
 pub use clock::time_of;
 pub use path::{Ear, EarState, Ears, Hearing};

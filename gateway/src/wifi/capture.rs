@@ -5,7 +5,7 @@
 //! counts: [`Capture::stats`].
 //!
 //! Needs `CAP_NET_RAW`. The interface has to be one in monitor mode: its packets begin with a radiotap header.
-#![allow(unsafe_code)] // sockets options and shared memory, here and nowhere else; each use says why it is sound
+#![allow(unsafe_code)] // socket options and shared memory; each use says why it is sound
 
 pub mod block;
 pub mod filter;

@@ -64,7 +64,7 @@ pub enum RadioError {
     },
     /// Another interface of the same radio holds the channel.
     #[error(
-        "{others} of the same radio is up and holds the channel: `ip link set {others} down`, or write channels = \"stay\""
+        "{others} of the same radio is up and holds the channel: `ip link set {others} down`, or write stay = true"
     )]
     Busy {
         /// The others.
