@@ -63,10 +63,10 @@ impl<W: Write> Recorder<W> {
     }
 
     /// Writes an observation; `false` when there is no room for it.
-    pub fn record(&mut self, observation: Observation) -> io::Result<bool> {
+    pub fn record(&mut self, observation: &Observation) -> io::Result<bool> {
         let line = match observation {
-            Observation::Sighting(heard) => self.sighting(heard),
-            Observation::SensorHealth(health) => self.health(health),
+            Observation::Sighting(heard) => self.sighting(*heard),
+            Observation::SensorHealth(health) => self.health(*health),
             // What tills print has records of its own.
             Observation::Receipt(_) | Observation::DayTotals(_) => None,
         };

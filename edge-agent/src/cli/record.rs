@@ -111,7 +111,7 @@ async fn record(
         }
         hearing.take(wall_clock(), &mut took);
         for observation in took.drain(..) {
-            match recorder.record(observation) {
+            match recorder.record(&observation) {
                 Ok(true) => {}
                 Ok(false) => break 'recording Ok("the recording is full (--max-mib)"),
                 Err(e) => break 'recording Err(e),

@@ -165,7 +165,7 @@ impl Nl80211 {
     /// All interfaces of radios.
     pub fn interfaces(&mut self) -> io::Result<Vec<Interface>> {
         let all = self.generic.dump(self.family, &[command::GET_INTERFACE, 0, 0, 0], |m| m)?;
-        Ok(all.iter().filter_map(|body| interface(attributes(body))).collect())
+        Ok(all.iter().filter_map(|body| interface(&attributes(body))).collect())
     }
 
     /// Makes a monitor interface.
@@ -234,14 +234,14 @@ fn add_radio(part: Attributes<'_>, radios: &mut BTreeMap<u32, Radio>) {
             attr::SUPPORTED_IFTYPES => radio.types.extend(attribute.nested().map(|t| u32::from(t.kind))),
             attr::WIPHY_BANDS => {
                 let bands = attribute.nested().filter_map(|band| band.nested().find(attr::BAND_FREQS));
-                radio.channels.extend(bands.flat_map(|f| f.nested()).filter_map(|f| channel(f.nested())));
+                radio.channels.extend(bands.flat_map(|f| f.nested()).filter_map(|f| channel(&f.nested())));
             }
             _ => {}
         }
     }
 }
 
-fn channel(about: Attributes<'_>) -> Option<Channel> {
+fn channel(about: &Attributes<'_>) -> Option<Channel> {
     let has = |kind| about.clone().find(kind).is_some();
     let mhz = u16::try_from(about.clone().find(attr::FREQ_MHZ)?.u32()?).ok()?;
     // What has no channel number (60 GHz, sub-GHz) is nothing phones probe on.
@@ -254,7 +254,7 @@ fn channel(about: Attributes<'_>) -> Option<Channel> {
     })
 }
 
-fn interface(about: Attributes<'_>) -> Option<Interface> {
+fn interface(about: &Attributes<'_>) -> Option<Interface> {
     let number = |kind| about.clone().find(kind).and_then(|a| a.u32());
     Some(Interface {
         index: number(attr::IFINDEX)?,
@@ -315,13 +315,13 @@ mod tests {
                 .number(attr::IFTYPE, 2)
         });
         let wanted = Interface { index: 4, name: "wlan0".into(), radio: 0, kind: iftype::STATION, mhz: None };
-        assert_eq!(interface(Attributes(&about)), Some(wanted));
+        assert_eq!(interface(&Attributes(&about)), Some(wanted));
     }
 
     proptest! {
         #[test]
         fn no_answer_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = interface(Attributes(&bytes));
+            let _ = interface(&Attributes(&bytes));
             let with_index = [nest(|m| m.number(attr::WIPHY, 0)), bytes].concat();
             add_radio(Attributes(&with_index), &mut BTreeMap::new());
         }
