@@ -4,6 +4,7 @@
 //! flows back but acknowledgements. [`pipeline`] is the one loop that moves it.
 
 pub mod agent;
+pub mod calendar;
 pub mod calibration;
 pub mod cli;
 pub mod config;
@@ -15,4 +16,5 @@ pub mod privacy;
 pub mod publish;
 pub mod record;
 pub mod store;
+pub mod story;
 pub mod survey;

@@ -68,7 +68,7 @@ impl<W: Write> Recorder<W> {
             Observation::Sighting(heard) => self.sighting(*heard),
             Observation::SensorHealth(health) => self.health(*health),
             // What tills print has records of its own.
-            Observation::Receipt(_) | Observation::DayTotals(_) => None,
+            Observation::Receipt(_) | Observation::DayTotals(_) | Observation::DoorCount(_) => None,
         };
         let Some(line) = line else { return Ok(true) };
         let mut bytes = serde_json::to_vec(&line).map_err(io::Error::other)?;

@@ -7,6 +7,7 @@
 //! {"at":"…","kind":"health","sensor":"F1-S02","up":false}
 //! {"at":"…","kind":"receipt","till":"till-F2-Z03","store":"…","number":"…","type":"sale",
 //!  "amount_minor":12900,"currency":"CNY","member":"…","refers_to":"…"}
+//! {"at":"…","kind":"count","zone":"F1-E1","entered":3,"left":1}
 //! ```
 //!
 //! `at`, `kind` and who heard whom are required. `frame`: probe_request (the default), association,
@@ -18,6 +19,7 @@
 
 use crate::ble;
 use crate::counts::Counts;
+use crate::door;
 use crate::names::Names;
 use crate::observation::{Frame, MacAddr, Observation, Receipt, Sighting};
 use crate::wifi::{ie, radiotap};
@@ -65,7 +67,7 @@ pub enum LineError {
     /// A name that the site map does not know.
     #[error("{field} {name} is not in the site map")]
     Unknown {
-        /// `sensor` or `till`.
+        /// `sensor`, `till`, `zone` or `floor`.
         field: &'static str,
         /// The name in quotes, or what may be said of it.
         name: String,
@@ -115,7 +117,8 @@ impl Parser {
             "ble" => self.ble(at, &raw, names, counts).map(Observation::Sighting),
             "health" => self.health(at, &raw, names).map(Observation::SensorHealth),
             "receipt" => self.receipt(at, &raw, names).map(Observation::Receipt),
-            _ => Err(LineError::Bad { field: "kind", wanted: "wifi, ble, health or receipt" }),
+            "count" => raw.door().observe(at, names).map(Observation::DoorCount),
+            _ => Err(LineError::Bad { field: "kind", wanted: "wifi, ble, health, receipt or count" }),
         }
     }
 
@@ -328,6 +331,28 @@ struct Raw<'a> {
     member: Option<Text<'a>>,
     #[serde(borrow)]
     refers_to: Option<Text<'a>>,
+    #[serde(borrow)]
+    zone: Option<Text<'a>>,
+    #[serde(borrow)]
+    floor: Option<Text<'a>>,
+    #[serde(borrow)]
+    counter: Option<Text<'a>>,
+    entered: Option<i64>,
+    left: Option<i64>,
+    inside: Option<i64>,
+}
+
+impl Raw<'_> {
+    fn door(&self) -> door::Said<'_> {
+        door::Said {
+            zone: self.zone.as_deref(),
+            floor: self.floor.as_deref(),
+            counter: self.counter.as_deref(),
+            entered: self.entered,
+            left: self.left,
+            inside: self.inside,
+        }
+    }
 }
 
 /// serde borrows `Cow<str>`, but not inside an `Option`; this does.
@@ -383,7 +408,7 @@ fn ranged(
 }
 
 /// A name is repeated so that it can be found, unless it may be an address that slipped into the wrong field.
-fn unknown(field: &'static str, name: &str) -> LineError {
+pub(crate) fn unknown(field: &'static str, name: &str) -> LineError {
     let separators = name.bytes().filter(|b| matches!(b, b':' | b'-')).count();
     let hex = name.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'-'));
     let name = if hex && (separators == 5 || name.len() >= 12) {

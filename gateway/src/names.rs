@@ -1,15 +1,21 @@
 //! What the names in a recording stand for.
 
-use std::collections::HashMap;
-use visit_core::site::{SensorIx, Site, TillIx};
+use std::collections::{HashMap, HashSet};
+use visit_core::site::{FloorIx, SensorIx, Site, TillIx, ZoneIx};
 
-/// Sensors and tills by the ids they have in the site map.
+/// Sensors, tills and places by the ids they have in the site map.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Names {
     /// Sensors.
     pub sensors: HashMap<String, SensorIx>,
     /// Tills, each with the store it belongs to.
     pub tills: HashMap<String, (TillIx, String)>,
+    /// Floors.
+    pub floors: HashMap<String, FloorIx>,
+    /// Zones.
+    pub zones: HashMap<String, ZoneIx>,
+    /// Zones at the doors of the site, and in front of them.
+    pub doors: HashSet<ZoneIx>,
     /// IANA name of the site's time zone, for times that come without an offset.
     pub timezone: Option<String>,
 }
@@ -20,7 +26,17 @@ impl From<&Site> for Names {
         let sensors = (0..=u16::MAX).zip(&site.sensors).map(|(n, s)| (s.id.clone(), SensorIx(n)));
         let tills =
             (0..=u16::MAX).zip(&site.tills).map(|(n, t)| (t.id.clone(), (TillIx(n), t.store.clone())));
-        Self { sensors: sensors.collect(), tills: tills.collect(), timezone: Some(site.timezone.clone()) }
+        let floors = (0..=u16::MAX).zip(&site.floors).map(|(n, f)| (f.id.clone(), FloorIx(n)));
+        let doors = (0..=u16::MAX).zip(&site.zones).filter(|(_, z)| !z.kind.is_inside());
+        let zones = (0..=u16::MAX).zip(&site.zones).map(|(n, z)| (z.id.clone(), ZoneIx(n)));
+        Self {
+            sensors: sensors.collect(),
+            tills: tills.collect(),
+            floors: floors.collect(),
+            zones: zones.collect(),
+            doors: doors.map(|(n, _)| ZoneIx(n)).collect(),
+            timezone: Some(site.timezone.clone()),
+        }
     }
 }
 

@@ -12,6 +12,6 @@ mod tests;
 
 pub use clock::ClockMap;
 pub use link::{Link, Output, Wanted};
-pub use sensor_wire::{Body, Settings};
+pub use sensor_wire::{BASE_BAUD, Body, Settings};
 pub use sighting::sighting;
 pub use state::NodeState;

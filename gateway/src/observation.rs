@@ -65,6 +65,8 @@ pub enum Observation {
     SensorHealth(visit_core::observation::SensorHealth),
     /// A till or store says what it sold in a day.
     DayTotals(visit_core::observation::DayTotals),
+    /// A door counter counted.
+    DoorCount(visit_core::observation::DoorCount),
 }
 
 impl Observation {
@@ -75,6 +77,7 @@ impl Observation {
             Self::Receipt(r) => r.at,
             Self::SensorHealth(h) => h.at,
             Self::DayTotals(t) => t.at,
+            Self::DoorCount(c) => c.at,
         }
     }
 }

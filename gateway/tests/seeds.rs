@@ -98,6 +98,36 @@ const OURS: &str = concat!(
     r#""tenders":[{"kind":"cash","amount":1234.5}]}"#,
 );
 
+/// A hello, and after a wait a probe request.
+fn node_line() -> Vec<u8> {
+    use sensor_wire::{Address, Body, Client, Hello, ROOM, Report, Reset, Settings, Wifi, encode};
+    let hello = Hello {
+        node: [2, 0, 0, 0, 0, 1],
+        firmware: [0, 1, 0],
+        oldest: 1,
+        newest: 1,
+        reset: Reset::Power,
+        wifi: true,
+        ble: true,
+        settings: Settings::DEFAULT,
+    };
+    let wifi = Wifi {
+        addr: Address([2, 1, 1, 1, 1, 1]),
+        rssi: -60,
+        channel: 6,
+        sequence: 99,
+        client: Client::Probe,
+        fingerprint: Some([7; 8]),
+    };
+    let mut out = Vec::new();
+    for (seq, body) in [(0, Body::Hello(hello)), (1, Body::Wifi(wifi))] {
+        out.push(5);
+        out.extend(encode(&Report { seq, at_us: 1_000_000, body }, &mut [0; ROOM]).unwrap());
+        out.push(0xfe);
+    }
+    out
+}
+
 fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let mut beacon = Vec::new();
     IBeacon { uuid: [7; 16], major: 1, minor: 2, measured_power: -59 }.emit(&mut beacon);
@@ -112,6 +142,7 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     vec![
         ("radiotap", "probe", [header(), frame(frame::Kind::ProbeRequest)].concat()),
         ("radiotap", "vendor", [vendor_header(), frame(frame::Kind::Data)].concat()),
+        ("node_link", "hello", node_line()),
         ("frame", "probe", frame(frame::Kind::ProbeRequest)),
         ("frame", "data", frame(frame::Kind::Data)),
         ("frame", "authentication", frame(frame::Kind::Authentication)),

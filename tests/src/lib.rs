@@ -16,6 +16,7 @@ pub mod canary;
 pub mod data;
 pub mod day;
 pub mod installation;
+pub mod nodes;
 pub mod ports;
 pub mod random;
 pub mod subscriber;

@@ -81,6 +81,7 @@ impl Mall {
                     rssi: Some(rssi - (device % 7) as i8),
                     seq: Some(minute as u16 % 4096),
                     fingerprint: Some(u64::from(device % 50)),
+                    randomised: true,
                     heard: Heard::Unassociated,
                 }));
                 self.engine.advance(self.now);

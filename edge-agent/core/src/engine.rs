@@ -16,6 +16,7 @@ mod counts;
 mod desk;
 mod intake;
 mod lessons;
+mod receipt_story;
 mod table;
 mod till;
 mod timeline;
@@ -24,7 +25,9 @@ pub use counts::EngineCounts;
 pub use desk::Desk;
 pub use intake::Taken;
 
+use crate::calendar::Calendar;
 use crate::event::{Event, PrivacyMode, VisitId};
+use crate::explain::Told;
 use crate::flow::Flow;
 use crate::identity::{Emissions, Families};
 use crate::observation::{Observation, Pseudonym};
@@ -59,6 +62,9 @@ pub enum Output {
     /// What was taken in under this ticket ([`crate::observation::Receipt::ticket`]) is recorded, or was before: the
     /// shell need not keep it any longer. Belongs to the same commit as the events before it.
     Settled(u64),
+    /// A step of the story of a visit (only with [`EngineConfig::explain`]: offline). Stands before the events that follow
+    /// from it.
+    Told(Told),
 }
 
 /// A change of the visit ledger.
@@ -111,12 +117,16 @@ pub struct EngineConfig {
     pub max_receipts: usize,
     /// How late an observation may come in.
     pub reorder: Span,
-    /// Length of a flow interval.
+    /// Length of a flow interval: whole minutes, a part of an hour.
     pub flow_interval: Span,
+    /// Local hours and business days.
+    pub calendar: Calendar,
     /// Flow figures of fewer people than this are withheld.
     pub k: u32,
     /// Yield [`Output::Link`].
     pub links: bool,
+    /// Yield [`Output::Told`] of this visit.
+    pub explain: Option<VisitId>,
 }
 
 impl Default for EngineConfig {
@@ -134,8 +144,10 @@ impl Default for EngineConfig {
             max_receipts: 32_768,
             reorder: Span::from_millis(1000),
             flow_interval: Span::from_secs(300),
+            calendar: Calendar::default(),
             k: 10,
             links: false,
+            explain: None,
         }
     }
 }

@@ -19,7 +19,7 @@ pub mod samples;
 #[cfg(feature = "schema")]
 pub mod schema;
 
-pub use flow::{DwellQuantiles, Estimate, FlowBasis, FlowInterval, FlowScope};
+pub use flow::{CrossShopping, DwellQuantiles, Estimate, FlowBasis, FlowInterval, FlowPeriod, FlowScope};
 pub use json::{CloudEvent, Extra};
 pub use receipts::{
     Attribution, DeclaredTotals, ReceiptKeyBasis, ReceiptRecorded, ReceiptsReconciled, RecordedTotals,
@@ -144,7 +144,7 @@ pub enum Body {
     Visit(VisitEvent),
     /// A receipt was recorded.
     Receipt(ReceiptRecorded),
-    /// How many people, in one place, in one interval.
+    /// How many people, in one place, in one interval, hour or day.
     Flow(FlowInterval),
     /// The receipts of a day were compared with what the till says.
     Reconciled(ReceiptsReconciled),
@@ -404,7 +404,13 @@ impl Event {
             Body::Visit(v) => format!("{site}/visit/{}", v.fact.kind()),
             Body::Receipt(_) => format!("{site}/receipt/recorded"),
             Body::Reconciled(_) => format!("{site}/receipt/reconciled"),
-            Body::Flow(f) => format!("{site}/flow/{}/{}", f.scope.as_str(), f.place),
+            Body::Flow(f) => {
+                let topic = format!("{site}/flow/{}/{}", f.scope.as_str(), f.place);
+                match f.period {
+                    FlowPeriod::Interval => topic,
+                    FlowPeriod::Hour | FlowPeriod::Day => format!("{topic}/{}", f.period.as_str()),
+                }
+            }
         }
     }
 

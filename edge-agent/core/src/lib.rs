@@ -8,8 +8,10 @@
 //! only notion of time. [`engine::Engine`] joins them behind four verbs: `observe`, `advance`,
 //! `next_deadline`, `poll`.
 
+pub mod calendar;
 pub mod engine;
 pub mod event;
+pub mod explain;
 pub mod flow;
 pub mod identity;
 mod math;

@@ -2,7 +2,7 @@
 //!
 //! No raw address reaches this module: the shell replaces it by a [`Pseudonym`] first.
 
-use crate::site::{SensorIx, TillIx};
+use crate::site::{FloorIx, SensorIx, TillIx, ZoneIx};
 use crate::time::Timestamp;
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,8 @@ pub enum Observation {
     SensorHealth(SensorHealth),
     /// A till or store says what it sold in a day.
     DayTotals(DayTotals),
+    /// A door counter counted.
+    DoorCount(DoorCount),
 }
 
 impl Observation {
@@ -28,6 +30,7 @@ impl Observation {
             Self::Receipt(r) => r.at,
             Self::SensorHealth(h) => h.at,
             Self::DayTotals(t) => t.at,
+            Self::DoorCount(c) => c.at,
         }
     }
 }
@@ -47,6 +50,8 @@ pub struct Sighting {
     pub seq: Option<u16>,
     /// Hash of the ordered information elements: what model of phone this is, not which phone.
     pub fingerprint: Option<u64>,
+    /// The address was made up by the device (locally administered, IEEE 802-2014 §8.4), as those of phones are.
+    pub randomised: bool,
     /// What kind of frame it was.
     pub heard: Heard,
 }
@@ -220,4 +225,32 @@ pub struct SensorHealth {
     pub sensor: SensorIx,
     /// Whether it hears.
     pub up: bool,
+}
+
+/// What a door counter counted since it last said something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoorCount {
+    /// When.
+    pub at: Timestamp,
+    /// The place whose doors it watches.
+    pub place: CountedPlace,
+    /// Which counter: a place may have several, whose counts add up.
+    pub counter: u64,
+    /// People who came in.
+    pub entered: u32,
+    /// People who went out.
+    pub left: u32,
+    /// How many are inside, if it knows.
+    pub inside: Option<u32>,
+}
+
+/// What a door counter watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum CountedPlace {
+    /// The whole site.
+    Site,
+    /// One floor.
+    Floor(FloorIx),
+    /// One zone.
+    Zone(ZoneIx),
 }

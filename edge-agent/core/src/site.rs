@@ -206,6 +206,19 @@ impl Site {
         ZoneIx(self.zones.iter().position(|z| z.kind == ZoneKind::Entrance).unwrap_or(0) as u16)
     }
 
+    /// The distance from a zone to the nearest other one of its floor, metres: the median over zones; `None` where no zone has
+    /// another beside it.
+    pub fn usual_distance(&self) -> Option<f32> {
+        let nearest = |(i, z): (usize, &Zone)| {
+            let beside = self.zones.iter().enumerate().filter(|(o, other)| *o != i && other.floor == z.floor);
+            let apart = |p: [f32; 2]| libm::hypotf(z.position[0] - p[0], z.position[1] - p[1]);
+            beside.map(|(_, other)| apart(other.position)).filter(|d| *d > 0.1).min_by(f32::total_cmp)
+        };
+        let mut all: Vec<f32> = self.zones.iter().enumerate().filter_map(nearest).collect();
+        all.sort_by(f32::total_cmp);
+        all.get(all.len() / 2).copied()
+    }
+
     /// The floor a sensor hangs on.
     pub fn floor_of_sensor(&self, sensor: SensorIx) -> FloorIx {
         self.floor_of(self.sensor(sensor).zone)

@@ -222,6 +222,7 @@ fn sighting_by(sensor: SensorIx, who: u128) -> Sighting {
         rssi: None,
         seq: None,
         fingerprint: None,
+        randomised: true,
         heard: Heard::Unassociated,
     }
 }

@@ -236,7 +236,7 @@ fn addresses_that_last_for_one_scan_do_not_make_visitors() {
     let mut script = Script::default();
     for scan in 0..60u16 {
         let s = 10 + i64::from(scan) * 20;
-        let zone = if scan < 3 || scan > 56 { "E1" } else { "C1" };
+        let zone = if (3..=56).contains(&scan) { "C1" } else { "E1" };
         script = script.stay_as(1000 + u128::from(scan), zone, s, s + 1, model(scan * 571 % 4096));
     }
     let p = script.play();

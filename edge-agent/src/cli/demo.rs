@@ -5,11 +5,12 @@
 use super::exit::{Exit, Failure};
 use super::run::agent_failure;
 use crate::agent;
+use crate::calendar;
 use crate::config::{self, PrivacySettings, TagMeaning, TagRule};
 use crate::demo::broker::Broker;
 use crate::demo::day::{Day, DayOptions, Plan};
 use crate::demo::print::{Style, Summary, View};
-use crate::demo::{CONSENTED, site};
+use crate::demo::{self, CONSENTED, site};
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, wall_clock};
 use crate::privacy::Privacy;
 use crate::publish::{Identity, MqttConfig, Protocol};
@@ -19,6 +20,7 @@ use clap::Args;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use serde_json::Value;
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -46,6 +48,10 @@ pub struct DemoArgs {
     /// Also print the flow of floors and zones.
     #[arg(long)]
     verbose: bool,
+    /// Write the mall into this folder instead, to try other commands with: site map, commissioning walk, a day, what was
+    /// true of it.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["port", "speed", "seconds", "verbose"])]
+    write: Option<PathBuf>,
 }
 
 /// Where the demo's broker listens unless told otherwise: the port of MQTT.
@@ -55,6 +61,9 @@ const LAST_EVENTS: Duration = Duration::from_secs(3);
 
 /// Runs `demo`.
 pub fn run(args: &DemoArgs) -> Result<Exit, Failure> {
+    if let Some(folder) = &args.write {
+        return write(folder, args.seed);
+    }
     let pace = Pace::new(args.speed).ok_or_else(|| {
         Failure::new(
             Exit::Config,
@@ -68,6 +77,17 @@ pub fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|e| Failure::new(Exit::Unavailable, format!("cannot start the runtime: {e}")))?;
     runtime.block_on(demo(args, pace, broker.port()))
+}
+
+fn write(folder: &Path, seed: u64) -> Result<Exit, Failure> {
+    let site = config::parse_site("the built-in site", site::TOML);
+    let site = site.map_err(|e| Failure::new(Exit::Software, e.to_string()))?.value;
+    let files = demo::write::write(folder, &Plan::from(&site), seed).map_err(|e| match e.kind() {
+        std::io::ErrorKind::PermissionDenied => Failure::io("cannot write to", folder, &e),
+        _ => Failure::new(Exit::CannotCreate, format!("cannot write to {}: {e}", folder.display())),
+    })?;
+    eprintln!("wrote {} to {}", files.join(", "), folder.display());
+    Ok(Exit::Ok)
 }
 
 async fn demo(args: &DemoArgs, pace: Pace, port: u16) -> Result<Exit, Failure> {
@@ -131,6 +151,7 @@ fn assemble(
         privacy_mode: PrivacyMode::Consented,
         map_version: site.version(),
         config_version: site.version(),
+        calendar: calendar::of(site),
         ..EngineConfig::default()
     };
     let (health, health_seen) = watch::channel(Value::Null);

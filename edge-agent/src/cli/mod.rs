@@ -5,11 +5,13 @@ pub mod check_template;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
 pub mod exit;
+pub mod inputs;
 pub mod outbox;
 pub mod record;
 pub mod replay;
 pub mod run;
 pub mod schema;
+mod site;
 pub mod survey;
 pub mod tap;
 

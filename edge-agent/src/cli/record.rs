@@ -4,8 +4,8 @@ use super::exit::{Exit, Failure};
 use super::run::start_log;
 use crate::agent;
 use crate::config::{self, AgentConfig};
-use crate::ears::Ears;
 use crate::ears::radios::Radios;
+use crate::ears::{self, Ears};
 use crate::pipeline::wall_clock;
 use crate::privacy::Privacy;
 use crate::record::Recorder;
@@ -17,11 +17,12 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 use visit_core::event::PrivacyMode;
 use visit_core::site::Site;
 
-/// Records what the radios of a configuration hear, to a file that `replay` reads.
+/// Records what the radios and sensor nodes of a configuration hear, to a file that `replay` reads.
 ///
 /// Stop the daemon first: a radio tunes for one. Nothing is inferred or published. Addresses are replaced by pseudonyms
 /// under a key that is forgotten at the end, so that nobody, not even this gateway, finds them again.
@@ -98,6 +99,8 @@ async fn record(
     let cancel = agent::stop_signal()?;
     let (ears, mut hearing) = Ears::new(site);
     let radios = Radios::start(agent, site, &ears, &cancel);
+    let mut nodes = JoinSet::new();
+    ears::start(agent, site, &ears, &mut nodes, &cancel);
     let end =
         tokio::time::Instant::now() + seconds.map_or(Duration::from_secs(86_400 * 365), Duration::from_secs);
     let mut flushed = tokio::time::interval(FLUSH);

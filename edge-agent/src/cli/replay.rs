@@ -1,172 +1,78 @@
 //! `edge-agent replay`: recordings to events, offline, deterministic, as fast as the machine can.
 
 use super::exit::{Exit, Failure};
-use crate::calibration;
-use crate::config;
+use super::inputs::InputArgs;
+use super::site::read_site;
 use crate::privacy::Privacy;
+use crate::story::Story;
 use clap::Args;
-use gateway::names::Names;
 use gateway::observation::{MacAddr, Observation};
-use gateway::pos::template::Template;
-use gateway::source::{OpenError, Replay, ReplayInput};
+use gateway::source::Replay;
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use visit_core::engine::{Engine, EngineConfig, Output, Taken};
-use visit_core::event::{Body, CloudEvent, Event, Extra};
-use visit_core::observation::{Currency, Observation as Kept, Pseudonym};
-use visit_core::site::{SensorIx, Site, TillIx};
-use visit_core::time::Timestamp;
+use visit_core::event::{Body, CloudEvent, Event, Extra, VisitId};
+use visit_core::observation::{Observation as Kept, Pseudonym};
+use visit_core::site::Site;
 
 /// Arguments of `replay`.
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
-    /// Recordings: pcap, pcapng (radiotap or plain 802.11), observation logs (.jsonl), receipts as POSLog (XML), as
-    /// CSV (.csv) or as a till sent them to its printer (--template), each possibly gzip. Several are merged by time.
-    #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
-    /// The site map.
-    #[arg(long, value_name = "FILE")]
-    site: PathBuf,
-    /// Do not learn from what is heard where emissions of each zone are heard.
-    #[arg(long)]
-    no_learning: bool,
-    /// What `survey` made of a commissioning walk.
-    #[arg(long, value_name = "FILE")]
-    calibration: Option<PathBuf>,
-    /// Where the events go, one CloudEvent a line; standard output when left out.
+    #[command(flatten)]
+    input: InputArgs,
+    /// Where the events go, one CloudEvent a line; standard output when left out, unless --explain has it.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
-    /// The sensor that made the captures: one for all inputs, or once for each.
-    #[arg(long, value_name = "ID")]
-    sensor: Vec<String>,
-    /// The till of receipts that do not name one.
-    #[arg(long, value_name = "ID")]
-    till: Option<String>,
-    /// How printed receipts are read.
-    #[arg(long, value_name = "FILE")]
-    template: Option<PathBuf>,
-    /// The currency of receipts that name none (ISO 4217).
-    #[arg(long, value_name = "CODE")]
-    currency: Option<String>,
-    /// When prints that show no time were captured (RFC 3339); when their file was written if left out.
-    #[arg(long, value_name = "TIME")]
-    at: Option<String>,
     /// Add the address to each visit event (`data.addr`). For evaluation only; the daemon has no such switch.
     #[arg(long)]
     with_addr: bool,
     /// Where to write which address belongs to which device, one JSON object a line. For evaluation only.
     #[arg(long, value_name = "FILE")]
     links: Option<PathBuf>,
+    /// Tell the story of one visit on standard output: what was heard of it, where that put it, and why each event came of
+    /// it. VISIT is the `visit_id` of an event of the same recordings.
+    #[arg(long, value_name = "VISIT", value_parser = visit_id)]
+    explain: Option<VisitId>,
+    /// Where the story goes instead.
+    #[arg(long, value_name = "FILE", requires = "explain")]
+    story: Option<PathBuf>,
 }
 
 /// Runs `replay`.
 pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
-    let site = config::read_site(&args.site).map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
-    for warning in &site.warnings {
-        eprintln!("edge-agent: warning: {warning}");
-    }
-    let site = Arc::new(site.value);
-    let replay = open(args, &site)?;
+    let site = Arc::new(read_site(&args.input.site)?);
+    let replay = args.input.open(&site)?;
     let privacy = Privacy::for_replay(&site).map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
-    let events = Lines::create(args.events.as_deref())?;
-    let links = args.links.as_deref().map(|path| Lines::create(Some(path))).transpose()?;
-    let survey = args.calibration.as_deref().map(|path| calibration::model(path, &site)).transpose();
-    let survey = survey.map_err(|e| Failure::new(Exit::Config, e))?.map(|(model, _)| Arc::new(model));
-    let config = EngineConfig {
-        links: links.is_some(),
-        survey,
-        learn: !args.no_learning,
-        map_version: site.version(),
-        ..EngineConfig::default()
+    // Standard output is the story's, if there is one.
+    let to_stdout = args.explain.is_none() || args.story.is_some();
+    let events = (args.events.is_some() || to_stdout).then(|| Lines::create(args.events.as_deref()));
+    let events = events.transpose()?;
+    let told = match args.explain {
+        Some(visit) => Some(Telling::new(&site, visit, args.story.as_deref())?),
+        None => None,
     };
+    let links = args.links.as_deref().map(|path| Lines::create(Some(path))).transpose()?;
+    let config = EngineConfig { links: links.is_some(), explain: args.explain, ..args.input.engine(&site)? };
     let mut player = Player {
-        engine: Engine::new(site, config),
+        engine: Engine::new(Arc::clone(&site), config),
         privacy,
         addresses: (args.with_addr || links.is_some()).then(HashMap::new),
         with_addr: args.with_addr,
         devices: Vec::new(),
         events,
         links,
+        told,
         written: 0,
     };
     player.play(replay)
 }
 
-fn open(args: &ReplayArgs, site: &Site) -> Result<Replay, Failure> {
-    let sensors = args.sensor.iter().map(|id| sensor(site, id)).collect::<Result<Vec<_>, _>>()?;
-    if sensors.len() > 1 && sensors.len() != args.inputs.len() {
-        return Err(Failure::new(
-            Exit::Config,
-            format!(
-                "--sensor: {} sensors for {} inputs; give one for all, or one for each",
-                sensors.len(),
-                args.inputs.len()
-            ),
-        ));
-    }
-    let till = args.till.as_deref().map(|id| till(site, id)).transpose()?;
-    let template = args.template.as_deref().map(Template::load).transpose();
-    let template = template.map_err(|e| Failure::new(Exit::Config, e.to_string()))?.map(Arc::new);
-    let currency = args.currency.as_deref().map(|code| {
-        let wrong = || format!("--currency: {code:?} is no ISO 4217 code; write three capital letters: CNY");
-        Currency::new(code).ok_or_else(|| Failure::new(Exit::Config, wrong()))
-    });
-    let currency = currency.transpose()?;
-    let at = args.at.as_deref().map(|text| {
-        let wrong = || format!("--at: {text:?} is no time; write one like 2025-11-21T18:42:07+08:00");
-        Timestamp::parse_rfc3339(text).ok_or_else(|| Failure::new(Exit::Config, wrong()))
-    });
-    let at = at.transpose()?;
-    let input = |(i, path): (usize, &PathBuf)| ReplayInput {
-        path: path.clone(),
-        sensor: sensors.get(i).or(sensors.first()).copied(),
-        till,
-        template: template.clone(),
-        currency,
-        at,
-    };
-    let inputs = args.inputs.iter().enumerate().map(input).collect();
-    Replay::open(inputs, Arc::new(Names::from(site))).map_err(|e| open_failure(&e))
-}
-
-/// What a recording that cannot be opened means for the exit code.
-pub(super) fn open_failure(e: &OpenError) -> Failure {
-    let exit = match e {
-        OpenError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-            Exit::NoPermission
-        }
-        OpenError::Io { .. } => Exit::NoInput,
-        OpenError::NoSensor { .. } => Exit::Config,
-        OpenError::UnknownFormat { .. }
-        | OpenError::LinkType { .. }
-        | OpenError::Table { .. }
-        | OpenError::Capture { .. } => Exit::BadData,
-    };
-    Failure::new(exit, e.to_string())
-}
-
-fn sensor(site: &Site, id: &str) -> Result<SensorIx, Failure> {
-    let known = site.sensors.iter().map(|s| s.id.as_str());
-    site.sensor_named(id).ok_or_else(|| unknown("--sensor", "sensor", id, known))
-}
-
-fn till(site: &Site, id: &str) -> Result<TillIx, Failure> {
-    let known = site.tills.iter().map(|t| t.id.as_str());
-    site.till_named(id).ok_or_else(|| unknown("--till", "till", id, known))
-}
-
-fn unknown<'a>(flag: &str, what: &str, id: &str, known: impl Iterator<Item = &'a str>) -> Failure {
-    let near = visit_core::site::closest(id, known);
-    let hint = near.map_or(String::new(), |n| format!("; did you mean {n:?}?"));
-    Failure::new(Exit::Config, format!("{flag}: the site map has no {what} {id:?}{hint}"))
-}
-
-struct Player {
+struct Player<'a> {
     engine: Engine,
     privacy: Privacy,
     /// What pseudonyms stand for, when the evaluation asks.
@@ -174,12 +80,13 @@ struct Player {
     with_addr: bool,
     /// Links in the order they were found.
     devices: Vec<(Pseudonym, Pseudonym)>,
-    events: Lines,
+    events: Option<Lines>,
     links: Option<Lines>,
+    told: Option<Telling<'a>>,
     written: u64,
 }
 
-impl Player {
+impl Player<'_> {
     fn play(&mut self, mut replay: Replay) -> Result<Exit, Failure> {
         let started = Instant::now();
         let mut errors = 0u64;
@@ -197,7 +104,9 @@ impl Player {
             self.engine.advance(at);
             self.drain()?;
         }
-        self.events.finish()?;
+        if let Some(events) = &mut self.events {
+            events.finish()?;
+        }
         self.write_links()?;
         let counts = *replay.counts();
         for problem in replay.problems().kept() {
@@ -208,6 +117,9 @@ impl Player {
             eprintln!("edge-agent: … and {more} more");
         }
         self.summarise(&counts, started.elapsed().as_secs_f64());
+        if let Some(told) = &mut self.told {
+            told.finish()?;
+        }
         let bad = errors + counts.bad_lines + counts.damaged_inputs > 0;
         Ok(if bad { Exit::BadData } else { Exit::Ok })
     }
@@ -216,7 +128,10 @@ impl Player {
         let at = observation.at();
         let addr = match &observation {
             Observation::Sighting(s) => Some(s.addr),
-            Observation::Receipt(_) | Observation::SensorHealth(_) | Observation::DayTotals(_) => None,
+            Observation::Receipt(_)
+            | Observation::SensorHealth(_)
+            | Observation::DayTotals(_)
+            | Observation::DoorCount(_) => None,
         };
         // A refused observation is counted where it was refused.
         let Ok(kept) = self.privacy.observe(observation) else { return Ok(()) };
@@ -235,6 +150,11 @@ impl Player {
             match output {
                 Output::Event(event) => self.write(&event)?,
                 Output::Link { address, device } => self.devices.push((address, device)),
+                Output::Told(step) => {
+                    if let Some(told) = &mut self.told {
+                        told.out.write(&told.story.told(&step))?;
+                    }
+                }
                 Output::Ledger(_) | Output::Settled(_) => {}
             }
         }
@@ -247,14 +167,20 @@ impl Player {
             extra.addr = known.get(&v.device).map(|addr| addr.reveal());
         }
         self.written += 1;
-        self.events.write(&CloudEvent { event, extra: &extra }.to_json())
+        if let Some(told) = &mut self.told {
+            told.event(event)?;
+        }
+        match &mut self.events {
+            Some(events) => events.write(&CloudEvent { event, extra: &extra }.to_json()),
+            None => Ok(()),
+        }
     }
 
     /// One line for each address: the device it was last said to belong to.
     fn write_links(&mut self) -> Result<(), Failure> {
         let (Some(lines), Some(known)) = (&mut self.links, &self.addresses) else { return Ok(()) };
         let last: HashMap<Pseudonym, Pseudonym> = self.devices.iter().copied().collect();
-        let mut done = std::collections::HashSet::new();
+        let mut done = HashSet::new();
         for (address, _) in &self.devices {
             if let (true, Some(addr)) = (done.insert(address), known.get(address)) {
                 let device = root(&last, *address);
@@ -282,8 +208,64 @@ impl Player {
     }
 }
 
+/// The story of a visit on its way out.
+struct Telling<'a> {
+    visit: VisitId,
+    story: Story<'a>,
+    out: Lines,
+    /// Visits there are events of, and one of them.
+    visits: HashSet<VisitId>,
+    first: Option<VisitId>,
+}
+
+impl<'a> Telling<'a> {
+    fn new(site: &'a Site, visit: VisitId, path: Option<&Path>) -> Result<Self, Failure> {
+        let (story, out) = (Story::new(site, visit), Lines::create(path)?);
+        Ok(Self { visit, story, out, visits: HashSet::new(), first: None })
+    }
+
+    fn event(&mut self, event: &Event) -> Result<(), Failure> {
+        if let Body::Visit(v) = &event.body {
+            self.first = self.first.or(Some(v.visit));
+            self.visits.insert(v.visit);
+        }
+        match self.story.event(event) {
+            Some(line) => self.out.write(&line),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the story; an error if there was none.
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.out.finish()?;
+        if self.story.has_begun() {
+            return Ok(());
+        }
+        let there = match self.first {
+            Some(first) => format!("there are {} other visits, such as {first}", self.visits.len()),
+            None => "there are no visits at all".to_owned(),
+        };
+        Err(Failure::new(
+            Exit::BadData,
+            format!(
+                "--explain: no visit {} in these recordings: {there}. The ids are `visit_id` in the events that `replay` \
+                 writes of the same recordings with the same map; those a gateway publishes are made with a key of its own",
+                self.visit
+            ),
+        ))
+    }
+}
+
+/// A visit id as events show it.
+fn visit_id(text: &str) -> Result<VisitId, String> {
+    let wrong = || "no visit id; copy the 32 hexadecimal digits of `visit_id` from an event of `replay --events FILE`";
+    let digits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let id = u128::from_str_radix(text, 16).ok().filter(|_| digits);
+    id.map(VisitId).ok_or_else(|| wrong().to_owned())
+}
+
 /// Follows links to the device that an address ended up with.
-fn root(last: &HashMap<Pseudonym, Pseudonym>, mut address: Pseudonym) -> Pseudonym {
+pub(super) fn root(last: &HashMap<Pseudonym, Pseudonym>, mut address: Pseudonym) -> Pseudonym {
     // Chains are short; the bound guards against a cycle.
     for _ in 0..64 {
         match last.get(&address) {
@@ -295,13 +277,13 @@ fn root(last: &HashMap<Pseudonym, Pseudonym>, mut address: Pseudonym) -> Pseudon
 }
 
 /// A file, or standard output, written by lines.
-struct Lines {
+pub(super) struct Lines {
     name: PathBuf,
     out: BufWriter<Box<dyn Write>>,
 }
 
 impl Lines {
-    fn create(path: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn create(path: Option<&Path>) -> Result<Self, Failure> {
         let (name, out): (_, Box<dyn Write>) = match path {
             Some(path) => {
                 let file = File::create(path).map_err(|e| match e.kind() {
@@ -315,12 +297,12 @@ impl Lines {
         Ok(Self { name, out: BufWriter::with_capacity(1 << 18, out) })
     }
 
-    fn write(&mut self, line: &str) -> Result<(), Failure> {
+    pub(super) fn write(&mut self, line: &str) -> Result<(), Failure> {
         let done = self.out.write_all(line.as_bytes()).and_then(|()| self.out.write_all(b"\n"));
         done.map_err(|e| Failure::new(Exit::Io, format!("cannot write {}: {e}", self.name.display())))
     }
 
-    fn finish(&mut self) -> Result<(), Failure> {
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
         self.out
             .flush()
             .map_err(|e| Failure::new(Exit::Io, format!("cannot write {}: {e}", self.name.display())))

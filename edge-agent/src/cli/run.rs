@@ -1,14 +1,15 @@
 //! `edge-agent run`: the daemon.
 
 use super::exit::{Exit, Failure};
-use super::replay::open_failure;
+use super::inputs::open_failure;
 use crate::agent::{self, AgentError};
+use crate::calendar;
 use crate::config::{
     self, AgentConfig, Config, LogFormat, LogSettings, MqttProtocol, MqttSettings, ReplaySettings,
     SourceSettings,
 };
-use crate::ears::Ears;
 use crate::ears::radios::Radios;
+use crate::ears::{self, Ears};
 use crate::feeds::start as feeds;
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, PipelineError, wall_clock};
 use crate::privacy::{Privacy, PrivacyError};
@@ -80,8 +81,9 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let mut radios = None;
     let input = if live {
         let (ears, hearing) = Ears::new(&site);
-        let feeds = feeds::start(&agent, &site, &mqtt, hearing, &cancel)
+        let mut feeds = feeds::start(&agent, &site, &mqtt, hearing, &cancel)
             .map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
+        ears::start(&agent, &site, &ears, &mut feeds.tasks, &cancel);
         tasks = Some(feeds.tasks);
         radios = Some(Radios::start(&agent, &site, &ears, &cancel));
         Input::Live(Box::new(feeds.input))
@@ -149,7 +151,7 @@ fn common_pace(agent: &AgentConfig) -> Result<Pace, Failure> {
 fn replays(agent: &AgentConfig) -> impl Iterator<Item = &ReplaySettings> {
     agent.sources.iter().filter_map(|source| match source {
         SourceSettings::Replay(replay) => Some(replay),
-        SourceSettings::Feed(_) | SourceSettings::Radio(_) => None,
+        SourceSettings::Feed(_) | SourceSettings::Node(_) | SourceSettings::Radio(_) => None,
     })
 }
 
@@ -187,6 +189,8 @@ pub(super) fn engine_config(
         reorder: span(agent.inference.reorder),
         receipt_wait: span(agent.receipts.decide_after),
         k: agent.privacy.k,
+        flow_interval: span(agent.inference.flow_interval),
+        calendar: calendar::of(site),
         ..EngineConfig::default()
     }
 }

@@ -1,5 +1,6 @@
 //! Reads `agent.toml`.
 
+use super::ears;
 use super::feeds::{self, FeedKind};
 use super::radios::{self, RadioKind};
 use super::reader::{Document, Located, Table};
@@ -127,9 +128,10 @@ impl Reader<'_> {
         t.present_or_missing("kind", "\"replay\"");
         // Of an unknown kind the other keys mean nothing.
         match t.one_of("kind", SOURCE_KINDS)? {
-            Kind::Feed(kind) => return Some(SourceSettings::Feed(feeds::feed(self, t, kind))),
-            Kind::Radio(kind) => return Some(SourceSettings::Radio(radios::radio(t, kind))),
-            Kind::Replay => {}
+            SourceKind::Replay => {}
+            SourceKind::Node => return Some(SourceSettings::Node(ears::node(self, t))),
+            SourceKind::Feed(kind) => return Some(SourceSettings::Feed(feeds::feed(self, t, kind))),
+            SourceKind::Radio(kind) => return Some(SourceSettings::Radio(radios::radio(t, kind))),
         }
         t.present_or_missing("paths", "[\"day.jsonl.gz\"]");
         let paths = t.strings("paths", "[\"day.jsonl.gz\"]").unwrap_or_default();
@@ -265,11 +267,27 @@ impl Reader<'_> {
             dwell_threshold: seconds(t, "dwell_threshold_s", 10..=86_400, 180),
             staff_presence: seconds(t, "staff_presence_h", 1..=24, 4) * 3600,
             reorder: Duration::from_millis(number::<u16>(t, "reorder_ms", 0..=60_000, 1_000).into()),
+            flow_interval: flow_interval(t),
             tags: tags(t),
         };
         t.done();
         settings
     }
+}
+
+/// Minutes that are a part of an hour.
+fn flow_interval(t: &Table<'_>) -> Duration {
+    let parts = [1u64, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60];
+    let minutes: u64 = number(t, "flow_interval_min", 1..=60, 5);
+    if !parts.contains(&minutes) {
+        t.problem(
+            "flow_interval_min",
+            format!(
+                "{minutes} minutes are no part of an hour; write 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60"
+            ),
+        );
+    }
+    Duration::from_secs(minutes * 60)
 }
 
 fn role(root: &Table<'_>) -> Role {
@@ -359,23 +377,25 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
 
 const DEFAULT_STORE: &str = "/var/lib/edge-agent/store";
 const UUID_EXAMPLE: &str = "\"f7826da6-4fa2-4e98-8024-bc5b71e0893e\"";
-/// Kinds of sources.
+/// The kinds of `[[source]]`.
 #[derive(Clone, Copy)]
-enum Kind {
+enum SourceKind {
     Replay,
-    Feed(FeedKind),
+    Node,
     Radio(RadioKind),
+    Feed(FeedKind),
 }
 
-const SOURCE_KINDS: &[(&str, Kind)] = &[
-    ("replay", Kind::Replay),
-    ("wifi", Kind::Radio(RadioKind::Wifi)),
-    ("ble", Kind::Radio(RadioKind::Ble)),
-    ("serial", Kind::Feed(FeedKind::Serial)),
-    ("printer", Kind::Feed(FeedKind::Printer)),
-    ("http", Kind::Feed(FeedKind::Http)),
-    ("mqtt", Kind::Feed(FeedKind::Mqtt)),
-    ("folder", Kind::Feed(FeedKind::Folder)),
+const SOURCE_KINDS: &[(&str, SourceKind)] = &[
+    ("replay", SourceKind::Replay),
+    ("wifi", SourceKind::Radio(RadioKind::Wifi)),
+    ("ble", SourceKind::Radio(RadioKind::Ble)),
+    ("node", SourceKind::Node),
+    ("serial", SourceKind::Feed(FeedKind::Serial)),
+    ("printer", SourceKind::Feed(FeedKind::Printer)),
+    ("http", SourceKind::Feed(FeedKind::Http)),
+    ("mqtt", SourceKind::Feed(FeedKind::Mqtt)),
+    ("folder", SourceKind::Feed(FeedKind::Folder)),
 ];
 const MODES: &[(&str, PrivacyMode)] = &[
     ("pseudonymous", PrivacyMode::Pseudonymous),

@@ -207,23 +207,25 @@ pub(super) fn check(root: &Table<'_>, agent: &AgentConfig, doubts: &mut Vec<(Str
     let feeds = || {
         agent.sources.iter().enumerate().filter_map(|(i, source)| match source {
             SourceSettings::Feed(feed) => Some((i, feed)),
-            SourceSettings::Replay(_) | SourceSettings::Radio(_) => None,
+            SourceSettings::Replay(_) | SourceSettings::Node(_) | SourceSettings::Radio(_) => None,
         })
     };
-    let live = || agent.sources.iter().enumerate().filter(|(_, source)| source.is_live());
-    if let Some((i, _)) = live().next().filter(|_| live().count() < agent.sources.len()) {
-        let message = "brings what happens now, and another source plays recordings, which have a clock of \
-                       their own; give each a gateway of its own";
+    let mut live = agent.sources.iter().enumerate().filter(|(_, source)| source.is_live());
+    if let Some((i, _)) = live.next().filter(|_| live.count() + 1 < agent.sources.len()) {
+        let message = "brings what happens now, and another source plays recordings, which have a clock of their \
+                       own; give each a gateway of its own";
         root.problem(&format!("source[{i}]"), message);
     }
     let mut taken: Vec<(Place<'_>, usize)> = Vec::new();
-    for (i, feed) in feeds() {
-        let place = match feed {
-            FeedSettings::Serial(s) => Some(Place::Path(&s.device)),
-            FeedSettings::Printer(s) => Some(Place::Port(s.listen)),
-            FeedSettings::Http(s) => Some(Place::Port(s.listen)),
-            FeedSettings::Folder(s) => Some(Place::Path(&s.path)),
-            FeedSettings::Mqtt(_) => None,
+    for (i, source) in agent.sources.iter().enumerate() {
+        let place = match source {
+            SourceSettings::Feed(FeedSettings::Serial(s)) => Some(Place::Path(&s.device)),
+            SourceSettings::Feed(FeedSettings::Printer(s)) => Some(Place::Port(s.listen)),
+            SourceSettings::Feed(FeedSettings::Http(s)) => Some(Place::Port(s.listen)),
+            SourceSettings::Feed(FeedSettings::Folder(s)) => Some(Place::Path(&s.path)),
+            SourceSettings::Node(s) => Some(Place::Path(&s.device)),
+            SourceSettings::Radio(radio) => radio.device().map(|name| Place::Path(Path::new(name))),
+            SourceSettings::Feed(FeedSettings::Mqtt(_)) | SourceSettings::Replay(_) => None,
         };
         let other = place.and_then(|place| taken.iter().find(|(other, _)| other.overlaps(place)));
         match (place, other) {
@@ -233,6 +235,8 @@ pub(super) fn check(root: &Table<'_>, agent: &AgentConfig, doubts: &mut Vec<(Str
             (Some(place), None) => taken.push((place, i)),
             (None, _) => {}
         }
+    }
+    for (i, feed) in feeds() {
         match feed {
             FeedSettings::Printer(s) if s.forwards_to_itself() => {
                 let message = "leads back to its own listen; write the address of the printer";

@@ -8,12 +8,14 @@
 //! slip in it would otherwise be a setting silently left at its default.
 
 mod agent;
+mod ears;
 mod feeds;
 mod radios;
 mod reader;
 mod settings;
 mod site_map;
 
+pub use ears::NodeSettings;
 pub use feeds::{
     FeedSettings, FolderSettings, HttpSettings, MqttFeedSettings, Parity, PrinterSettings, ReceiptSettings,
     SerialSettings,

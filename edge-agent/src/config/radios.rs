@@ -42,6 +42,14 @@ impl RadioSettings {
         }
     }
 
+    /// The interface or adapter, where one is named.
+    pub fn device(&self) -> Option<&str> {
+        match self {
+            Self::Wifi(s) => Some(&s.setup.interface),
+            Self::Ble(s) => s.adapter.as_deref(),
+        }
+    }
+
     /// Its name on the board and in the log: `wifi wlan1`.
     pub fn name(&self) -> String {
         match self {
@@ -79,7 +87,7 @@ fn wifi(t: &Table<'_>) -> Setup {
     if !interface.is_empty() && !is_name(&interface) {
         t.problem("interface", format!("{interface:?} is no interface; write interface = \"wlan1\""));
     }
-    let listed = t.integers("channels", "[1, 6, 11, 36, 5975]");
+    let listed = t.integers("channels", 1..=7_115, "[1, 6, 11, 36, 5975]");
     let stay = t.boolean("stay", "true").unwrap_or(false);
     if stay && listed.is_some() {
         t.problem("stay", "leaves the channel as it is; leave channels out, or stay");

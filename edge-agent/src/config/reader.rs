@@ -257,21 +257,35 @@ impl<'d> Table<'d> {
         Some(strings)
     }
 
-    /// A list of whole numbers; nothing when it is absent.
-    pub(super) fn integers(&self, key: &'static str, example: &str) -> Option<Vec<i64>> {
+    /// A list of whole numbers in `range`, without those that are none; nothing when it is absent.
+    pub(super) fn integers(
+        &self,
+        key: &'static str,
+        range: RangeInclusive<i64>,
+        example: &str,
+    ) -> Option<Vec<i64>> {
         let value = self.value(key)?;
         let DeValue::Array(array) = value.get_ref() else {
             return self.wrong(key, "a list of whole numbers", example, value.get_ref());
         };
-        let number = |element: &Spanned<DeValue<'_>>| match element.get_ref() {
-            DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix()).ok(),
-            _ => None,
-        };
-        let numbers: Option<Vec<i64>> = array.iter().map(number).collect();
-        if numbers.is_none() {
-            self.problem(key, format!("holds something else than whole numbers; write {key} = {example}"));
+        let mut numbers = Vec::with_capacity(array.len());
+        for (i, element) in array.iter().enumerate() {
+            let path = format!("{}[{i}]", self.path(key));
+            self.doc.place(&path, element.span().start);
+            let number = match element.get_ref() {
+                DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix()).ok(),
+                _ => None,
+            };
+            match number.filter(|n| range.contains(n)) {
+                Some(number) => numbers.push(number),
+                None => {
+                    let (low, high) = (range.start(), range.end());
+                    let message = format!("is no whole number from {low} to {high}; write {key} = {example}");
+                    self.doc.problem(&path, message);
+                }
+            }
         }
-        numbers
+        Some(numbers)
     }
 
     /// One of a few words.

@@ -2,6 +2,7 @@
 //!
 //! Keys, units and defaults: `docs/configuration.md`.
 
+use super::ears::NodeSettings;
 use super::feeds::{FeedSettings, ReceiptSettings};
 use super::radios::RadioSettings;
 use super::reader::{Located, Places};
@@ -65,12 +66,24 @@ pub enum SourceSettings {
     Feed(FeedSettings),
     /// The air.
     Radio(RadioSettings),
+    /// A sensor node on a serial line.
+    Node(NodeSettings),
 }
 
 impl SourceSettings {
     /// Whether it happens now.
     pub fn is_live(&self) -> bool {
         !matches!(self, Self::Replay(_))
+    }
+
+    /// The sensor it hears for, if it names one.
+    pub fn sensor(&self) -> Option<&str> {
+        match self {
+            Self::Replay(replay) => replay.sensor.as_deref(),
+            Self::Node(node) => Some(&node.sensor),
+            Self::Radio(radio) => Some(radio.sensor()),
+            Self::Feed(_) => None,
+        }
     }
 }
 
@@ -162,6 +175,8 @@ pub struct InferenceSettings {
     pub staff_presence: Duration,
     /// How late an observation may come and still be put in order.
     pub reorder: Duration,
+    /// Length of a flow interval.
+    pub flow_interval: Duration,
     /// iBeacons the site knows.
     pub tags: Vec<TagRule>,
 }
@@ -226,12 +241,7 @@ impl AgentConfig {
                 let near = closest(id, site.tills.iter().map(|t| t.id.as_str()));
                 problems.push(self.unknown(&format!("source[{i}].till"), "till", id, near));
             }
-            let sensor = match source {
-                SourceSettings::Replay(replay) => replay.sensor.as_deref(),
-                SourceSettings::Radio(radio) => Some(radio.sensor()),
-                SourceSettings::Feed(_) => None,
-            };
-            if let Some(id) = sensor.filter(|id| !id.is_empty() && site.sensor_named(id).is_none()) {
+            if let Some(id) = source.sensor().filter(|id| !id.is_empty() && site.sensor_named(id).is_none()) {
                 let near = closest(id, site.sensors.iter().map(|s| s.id.as_str()));
                 problems.push(self.unknown(&format!("source[{i}].sensor"), "sensor", id, near));
             }
@@ -254,7 +264,7 @@ impl AgentConfig {
         excluded.sort();
         // Every field by its own number, so that no two configurations read alike.
         let numbers = [
-            2, // version of this list
+            3, // version of this list
             p.mode as u64,
             u64::from(p.k),
             p.rssi_floor.map_or(1, |r| u64::from(r.unsigned_abs()) << 1),
@@ -262,6 +272,7 @@ impl AgentConfig {
             i.dwell_threshold.as_secs(),
             i.staff_presence.as_secs(),
             i.reorder.as_millis() as u64,
+            i.flow_interval.as_secs(),
             i.tags.len() as u64,
             excluded.len() as u64,
             u64::from(i.learn),

@@ -182,7 +182,7 @@ means = "robot"
             "agent.toml:16: mqtt.tls.cert: comes with key: a client certificate and its private key go together",
             "agent.toml:19: privacy.mode: \"consentd\" is not known; did you mean \"consented\"?",
             "agent.toml:20: privacy.rssi_floor: 90 is out of range; expected -120…-1, such as -90",
-            "agent.toml:23: source[0].kind: \"wifi\" is not known; expected \"replay\" or \"serial\" or \"printer\" or \"http\" or \"mqtt\" or \"folder\"",
+            "agent.toml:23: source[0].kind: \"wifi\" is not known; expected \"replay\" or \"node\" or \"serial\" or \"printer\" or \"http\" or \"mqtt\" or \"folder\"",
             "agent.toml:25: source[1].paths: is missing; write paths = [\"day.jsonl.gz\"]",
             "agent.toml:27: source[1].speed: -1 is out of range; expected 0…1000000, such as 1.0 (0 = as fast as possible)",
             "agent.toml:30: inference.tags[0].uuid: \"f7826da6\" is no UUID; write it as \"f7826da6-4fa2-4e98-8024-bc5b71e0893e\"",
@@ -350,6 +350,32 @@ fn numbers_may_be_written_in_every_way_toml_knows() {
     for speed in ["nan", "inf", "-0.1", "1e400"] {
         assert_eq!(agent_errors(&format!("{AGENT}speed = {speed}")).len(), 1, "{speed}");
     }
+}
+
+#[test]
+fn a_node_needs_a_sensor_and_a_line_of_its_own_and_something_to_hear() {
+    let source =
+        |keys: &str| format!("gateway = \"g\"\nmqtt.host = \"h\"\n[[source]]\nkind = \"node\"\n{keys}\n");
+    let right = source("sensor = \"s\"\ndevice = \"/dev/node\"");
+    let a = agent(&right).unwrap().value;
+    let SourceSettings::Node(node) = &a.sources[0] else { panic!("no node") };
+    assert_eq!((node.baud, &*node.channels, node.ble, node.node), (921_600, &[1, 6, 11][..], true, None));
+    assert!(a.is_live());
+    let wrong = source("node = \"60:55\"\nchannels = [0, 1]\ndwell_ms = 5")
+        + "[[source]]\nkind = \"node\"\nsensor = \"t\"\ndevice = \"/dev/b\"\nchannels = []\nble = false\n";
+    let errors = agent_errors(&wrong).join("\n");
+    for part in [
+        "source[0].sensor: is missing",
+        "source[0].device: is missing",
+        "source[0].node: \"60:55\" is no id of a node",
+        "source[0].channels[0]: is no whole number from 1 to 14",
+        "source[0].dwell_ms: 5 is out of range",
+        "source[1].channels: lists none",
+    ] {
+        assert!(errors.contains(part), "{part} is not in:\n{errors}");
+    }
+    let twice = right.clone() + "[[source]]\nkind = \"node\"\nsensor = \"t\"\ndevice = \"/dev/node\"\n";
+    assert_eq!(agent_errors(&twice), ["agent.toml:7: source[1]: /dev/node is source[0]'s already"]);
 }
 
 proptest! {

@@ -19,11 +19,13 @@ mod radio;
 mod rng;
 mod scene;
 mod truth;
+mod walk;
 
 pub use log::to_log_line;
 pub use options::{DayOptions, PlanError};
 pub use plan::{Plan, PlanSensor, PlanTill, PlanZone};
 pub use truth::{Fact, Truth, truth_line};
+pub use walk::{WalkOptions, WalkReading, commissioning_walk, walk_line};
 
 use gateway::observation::{Observation, Receipt, Sighting};
 use people::{Cue, Person, Stage};

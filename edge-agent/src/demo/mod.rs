@@ -5,5 +5,6 @@ pub mod broker;
 pub mod day;
 pub mod print;
 pub mod site;
+pub mod write;
 
 pub use site::CONSENTED;

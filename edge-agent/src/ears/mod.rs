@@ -11,11 +11,14 @@
 #[cfg(feature = "bluetooth")]
 mod ble;
 mod clock;
+mod node;
 mod path;
 pub mod radios;
+mod start;
 #[cfg(test)]
 mod tests;
 mod wifi;
 
 pub use clock::time_of;
 pub use path::{Ear, EarState, Ears, Hearing};
+pub use start::start;

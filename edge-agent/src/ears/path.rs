@@ -7,11 +7,11 @@
 use crate::pipeline::wall_clock;
 use gateway::observation::{Observation, Sighting};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
-use tracing::{info, warn};
+use tracing::{Level, debug, enabled, info, warn};
 use visit_core::observation::SensorHealth;
 use visit_core::site::{SensorIx, Site};
 use visit_core::time::Timestamp;
@@ -145,9 +145,15 @@ impl Ear {
         }
     }
 
-    /// What else is known, for health.
+    /// What else is known, for health; and to the log, for whoever looks closely.
     pub fn detail(&self, detail: Value) {
-        self.change(|ear| ear.detail = detail);
+        let state = self.change(|ear| {
+            ear.detail = detail;
+            enabled!(Level::DEBUG).then(|| ear.clone())
+        });
+        if let Some(state) = state {
+            debug!(ear = %self.name, "{}", json!(state));
+        }
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut EarState) -> T) -> T {

@@ -154,7 +154,8 @@ impl EngineRoom {
                 Output::Event(event) => self.events.push(event),
                 Output::Ledger(change) => self.ledger.push(change),
                 Output::Settled(ticket) => self.settled.push(ticket),
-                Output::Link { .. } => {}
+                // Offline only.
+                Output::Link { .. } | Output::Told(_) => {}
             }
         }
     }

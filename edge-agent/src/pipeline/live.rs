@@ -188,7 +188,7 @@ pub(super) fn with_ticket(mut paper: Observation, ticket: u64) -> Observation {
     match &mut paper {
         Observation::Receipt(r) => r.ticket = Some(ticket),
         Observation::DayTotals(t) => t.ticket = Some(ticket),
-        Observation::Sighting(_) | Observation::SensorHealth(_) => {}
+        Observation::Sighting(_) | Observation::SensorHealth(_) | Observation::DoorCount(_) => {}
     }
     paper
 }

@@ -149,6 +149,8 @@ impl Privacy {
             raw::Observation::DayTotals(t) => {
                 Ok(Observation::DayTotals(DayTotals { store: digits::truncate_cards(&t.store), ..t }))
             }
+            // Numbers of people, of nobody in particular.
+            raw::Observation::DoorCount(c) => Ok(Observation::DoorCount(c)),
         };
         if let Err(reason) = kept {
             self.dropped[reason as usize] += 1;
@@ -275,6 +277,7 @@ impl Privacy {
             rssi: s.rssi,
             seq: s.seq,
             fingerprint: s.fingerprint,
+            randomised: heard == Heard::Unassociated && s.addr.is_local(),
             heard,
         })
     }

@@ -71,8 +71,8 @@ pub(super) enum Kind {
     Visit = 6,
     /// A queued receipt event, with the fields it had before there were revisions. Read, no longer written.
     OldReceipt = 7,
-    /// A queued flow event.
-    Flow = 8,
+    /// A queued flow event, with the figures it had before there were hours and days. Read, no longer written.
+    OldFlow = 8,
     /// An event the broker will never take.
     Dead = 9,
     /// A slot of the high-water file.
@@ -85,6 +85,8 @@ pub(super) enum Kind {
     Pending = 13,
     /// What survives of a visit.
     Ledger = 14,
+    /// A queued flow event.
+    Flow = 18,
 }
 
 impl Kind {
@@ -97,13 +99,14 @@ impl Kind {
             5 => Self::Recent,
             6 => Self::Visit,
             7 => Self::OldReceipt,
-            8 => Self::Flow,
+            8 => Self::OldFlow,
             9 => Self::Dead,
             10 => Self::HighWater,
             11 => Self::Receipt,
             12 => Self::Book,
             13 => Self::Pending,
             14 => Self::Ledger,
+            18 => Self::Flow,
             _ => return None,
         })
     }
@@ -275,6 +278,7 @@ pub(super) fn decode_queued(kind: Kind, payload: &[u8]) -> Result<QueuedRecord, 
     match kind {
         Kind::Visit | Kind::Receipt | Kind::Flow => decode(payload),
         Kind::OldReceipt => decode::<old::QueuedReceipt>(payload).map(QueuedRecord::from),
+        Kind::OldFlow => decode::<old::QueuedFlow>(payload).map(QueuedRecord::from),
         _ => Err(BadRecord::WrongKind { is: kind, wanted: "a queued event" }),
     }
 }
@@ -292,6 +296,7 @@ pub(super) fn read_visit(bytes: &[u8]) -> Result<VisitRecord, BadRecord> {
 pub(super) fn read_dead(bytes: &[u8]) -> Result<DeadRecord, BadRecord> {
     match open(bytes)? {
         (Kind::Dead, payload) => decode(payload)
+            .or_else(|e| decode::<old::DeadFlow>(payload).map(DeadRecord::from).map_err(|_| e))
             .or_else(|e| decode::<old::DeadReceipt>(payload).map(DeadRecord::from).map_err(|_| e)),
         (is, _) => Err(BadRecord::WrongKind { is, wanted: "a dead letter" }),
     }

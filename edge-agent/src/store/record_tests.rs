@@ -111,15 +111,27 @@ fn samples() -> Vec<Event> {
     let flow = Body::Flow(FlowInterval {
         scope: FlowScope::Zone,
         place: zone(),
+        period: FlowPeriod::Hour,
         from: Timestamp::from_micros(1),
         until: Timestamp::from_micros(300_000_001),
+        revision: 2,
         basis: FlowBasis::Calibrated,
+        occupancy_basis: FlowBasis::Counted,
+        observed: Confidence::new(0.75),
         suppressed: false,
+        rounded_to: Some(10),
         footfall: Some(17),
         occupancy: Some(Estimate { estimate: 12.5, low: 9.0, high: 16.0 }),
         capture_rate: Some(Confidence::new(0.5)),
         bag_rate: Some(Confidence::new(0.25)),
+        sales: Some(4),
+        conversion: Some(0.235),
         dwell_s: Some(DwellQuantiles { count: 5, p50: 200.0, p90: 900.0 }),
+        cross_shopping: vec![CrossShopping {
+            zone: "F2-Z04".into(),
+            brand: Some("ACME".into()),
+            share: Confidence::new(0.125),
+        }],
     });
     let visits = facts.into_iter().zip(1..).map(|(fact, seq)| visit(seq, fact));
     let reconciled = Body::Reconciled(ReceiptsReconciled {

@@ -1,11 +1,12 @@
-//! Reading a walk: rows that name sensor, RSSI and zone, or a recording of a phone with marks of where it was.
+//! Reading walks: rows that name sensor, RSSI and zone, or recordings of a phone with marks of where it was.
 
+use super::marks::Marks;
 use gateway::names::Names;
 use gateway::observation::{MacAddr, Observation};
 use gateway::source::{OpenError, Replay, ReplayInput};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use visit_core::position::Scan;
@@ -14,17 +15,17 @@ use visit_core::time::{Span, Timestamp};
 
 /// No row is longer.
 const MAX_LINE: u64 = 64 << 10;
-/// Rows beyond this are not a walk any more.
-const MAX_SCANS: usize = 2_000_000;
+/// More readings are not a walk any more: fifty hours of one, heard by twenty sensors every second.
+const MAX_READINGS: u64 = 4_000_000;
 /// Frames of a phone within this time are one scan.
 const ONE_SCAN: Span = Span::from_millis(300);
 /// Problems said one by one; the rest is counted.
 const SAID: usize = 20;
 
-/// A walk, and what was wrong with it.
+/// Walks, and what was wrong with them.
 #[derive(Debug, Default)]
 pub struct Walk {
-    /// Its scans, in the order they were made.
+    /// Their scans, in the order they were made; one file after the other.
     pub scans: Vec<Scan>,
     /// Readings in them.
     pub readings: u64,
@@ -32,6 +33,17 @@ pub struct Walk {
     pub problems: Vec<String>,
     /// How many lines were skipped.
     pub skipped: u64,
+    /// Frames of the phone that were heard while no mark says where it was.
+    pub unplaced: u64,
+}
+
+/// A recording of what was heard on a walk.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// The file.
+    pub path: PathBuf,
+    /// The sensor that made it, where the file does not say.
+    pub sensor: Option<SensorIx>,
 }
 
 /// A walk that cannot be read at all.
@@ -64,12 +76,13 @@ struct Row {
     zone: String,
 }
 
-/// Where the phone is from a moment on; nowhere in particular when there is no zone.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Mark {
-    at: String,
-    zone: Option<String>,
+/// One sensor heard the phone.
+#[derive(Clone, Copy)]
+struct Reading {
+    at: Timestamp,
+    zone: ZoneIx,
+    sensor: SensorIx,
+    rssi: i8,
 }
 
 impl Walk {
@@ -80,39 +93,58 @@ impl Walk {
         }
     }
 
-    fn hear(&mut self, at: Timestamp, zone: ZoneIx, sensor: SensorIx, rssi: i8, within: Span) {
+    fn hear(&mut self, r: Reading, within: Span) {
         self.readings += 1;
-        if let Some(scan) = self.scans.last_mut()
-            && scan.zone == zone
-            && at >= scan.at
-            && at.since(scan.at) <= within
-        {
-            match scan.heard.iter_mut().find(|(s, _)| *s == sensor) {
-                Some((_, strongest)) => *strongest = (*strongest).max(rssi),
-                None => scan.heard.push((sensor, rssi)),
+        let heard = (r.sensor, r.rssi);
+        match self.scans.last_mut() {
+            Some(scan) if scan.zone == r.zone && r.at >= scan.at && r.at.since(scan.at) <= within => {
+                match scan.heard.iter_mut().find(|(s, _)| *s == r.sensor) {
+                    Some((_, strongest)) => *strongest = (*strongest).max(r.rssi),
+                    None => scan.heard.push(heard),
+                }
             }
-        } else if self.scans.len() < MAX_SCANS {
-            self.scans.push(Scan { at, zone, heard: vec![(sensor, rssi)] });
+            _ => self.scans.push(Scan { at: r.at, zone: r.zone, heard: vec![heard] }),
         }
+    }
+
+    fn is_full(&mut self, file: &Path, readings: u64) -> bool {
+        if readings < MAX_READINGS {
+            return false;
+        }
+        let more = format!("{}: more than {MAX_READINGS} readings; the rest is left out", file.display());
+        self.skip(more);
+        true
     }
 }
 
-/// Rows of `at`, `sensor`, `rssi`, `zone` (and `floor`, which must be the zone's). Rows that follow each other with the
-/// same time and zone are one scan.
-pub fn labelled(path: &Path, site: &Site) -> Result<Walk, WalkError> {
+/// Files of rows of `at`, `sensor`, `rssi`, `zone` (and `floor`, which must be the zone's). In each file the rows are put in
+/// the order of time; those with the same time and zone are one scan.
+pub fn labelled(paths: &[PathBuf], site: &Site) -> Result<Walk, WalkError> {
     let mut walk = Walk::default();
-    for_each_line(path, |number, line| {
-        let placed = line.map_err(str::to_owned).and_then(|line| row(line, site));
-        match placed {
-            Ok((at, zone, sensor, rssi)) => walk.hear(at, zone, sensor, rssi, Span::from_secs(0)),
-            Err(why) => walk.skip(format!("{}:{number}: {why}", path.display())),
-        }
-    })?;
+    for path in paths {
+        let mut readings: Vec<Reading> = Vec::new();
+        for_each_line(path, |number, line| {
+            match line.map_err(str::to_owned).and_then(|line| row(line, site)) {
+                Ok(reading) => readings.push(reading),
+                Err(why) => walk.skip(format!("{}:{number}: {why}", path.display())),
+            }
+            let so_far = walk.readings + readings.len() as u64;
+            !walk.is_full(path, so_far)
+        })?;
+        // Exports come sorted by sensor now and then. Rows of one moment keep their order.
+        readings.sort_by_key(|r| r.at);
+        readings.into_iter().for_each(|r| walk.hear(r, Span::ZERO));
+    }
     Ok(walk)
 }
 
-fn row(line: &str, site: &Site) -> Result<(Timestamp, ZoneIx, SensorIx, i8), String> {
+fn row(line: &str, site: &Site) -> Result<Reading, String> {
     let row: Row = serde_json::from_str(line).map_err(|e| {
+        if line.contains("\"kind\"") {
+            return "this is a line of an observation log; say which phone was carried, and where it was: --phone ADDRESS \
+                    --marks FILE"
+                .to_owned();
+        }
         format!(
             "{e}; a row is {{\"at\":\"2025-11-20T00:53:20Z\",\"sensor\":\"F1-S01\",\"rssi\":-74,\"zone\":\"F1-Z05\"}}"
         )
@@ -129,15 +161,15 @@ fn row(line: &str, site: &Site) -> Result<(Timestamp, ZoneIx, SensorIx, i8), Str
     if !(-127.0..=20.0).contains(&row.rssi) {
         return Err(format!("rssi {} is no RSSI in dBm (-127…20)", row.rssi));
     }
-    Ok((at, zone, sensor, row.rssi.round() as i8))
+    Ok(Reading { at, zone, sensor, rssi: row.rssi.round() as i8 })
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse_rfc3339(text)
         .ok_or_else(|| format!("at {text:?} is no time; write RFC 3339: 2025-11-20T00:53:20.000Z"))
 }
 
-fn zone(id: &str, site: &Site) -> Result<ZoneIx, String> {
+pub(super) fn zone(id: &str, site: &Site) -> Result<ZoneIx, String> {
     site.zone_named(id).ok_or_else(|| unknown("zone", id, site.zones.iter().map(|z| z.id.as_str())))
 }
 
@@ -146,23 +178,33 @@ fn unknown<'a>(what: &str, id: &str, known: impl Iterator<Item = &'a str>) -> St
     format!("the site map has no {what} {id:?}{hint}")
 }
 
-/// What a recording (a capture or an observation log) heard of one phone, placed by marks.
-pub fn of_phone(recording: &Path, phone: MacAddr, marks: &Path, site: &Site) -> Result<Walk, WalkError> {
-    let marks = read_marks(marks, site)?;
-    let input = ReplayInput { path: recording.to_owned(), ..ReplayInput::default() };
-    let mut replay = Replay::open(vec![input], Arc::new(Names::from(site)))?;
+/// What recordings (captures or observation logs, of one or several gateways) heard of one phone, placed by marks.
+pub fn of_phone(
+    recordings: &[Recording],
+    phone: MacAddr,
+    marks: &Path,
+    site: &Site,
+) -> Result<Walk, WalkError> {
+    let marks = Marks::read(marks, site)?;
+    let input =
+        |r: &Recording| ReplayInput { path: r.path.clone(), sensor: r.sensor, ..ReplayInput::default() };
+    let mut replay = Replay::open(recordings.iter().map(input).collect(), Arc::new(Names::from(site)))?;
     let mut walk = Walk::default();
     loop {
         match replay.next() {
-            Ok(Some(Observation::Sighting(s))) if s.addr == phone => {
-                let mark = marks.partition_point(|(at, _)| *at <= s.at).checked_sub(1).map(|i| marks[i].1);
-                if let (Some(Some(zone)), Some(rssi)) = (mark, s.rssi) {
-                    walk.hear(s.at, zone, s.sensor, rssi, ONE_SCAN);
+            Ok(Some(Observation::Sighting(s))) if s.addr == phone => match (marks.at(s.at), s.rssi) {
+                (Some(zone), Some(rssi)) => {
+                    walk.hear(Reading { at: s.at, zone, sensor: s.sensor, rssi }, ONE_SCAN);
                 }
-            }
+                _ => walk.unplaced += 1,
+            },
             Ok(Some(_)) => {}
             Ok(None) => break,
             Err(why) => walk.skip(why.to_string()),
+        }
+        let (file, so_far) = (recordings.first().map_or(Path::new(""), |r| &r.path), walk.readings);
+        if walk.is_full(file, so_far) {
+            break;
         }
     }
     let total = replay.problems().total();
@@ -171,76 +213,18 @@ pub fn of_phone(recording: &Path, phone: MacAddr, marks: &Path, site: &Site) -> 
     Ok(walk)
 }
 
-fn read_marks(path: &Path, site: &Site) -> Result<Vec<(Timestamp, Option<ZoneIx>)>, WalkError> {
-    let mut marks = Vec::new();
-    let mut wrong = None;
-    for_each_line(path, |number, line| {
-        let read = line.map_err(str::to_owned).and_then(|line| {
-            let mark: Mark = serde_json::from_str(line).map_err(|e| {
-                format!("{e}; a mark is {{\"at\":\"2025-11-20T00:53:20Z\",\"zone\":\"F1-Z05\"}}")
-            })?;
-            Ok((moment(&mark.at)?, mark.zone.map(|z| zone(&z, site)).transpose()?))
-        });
-        match read {
-            Ok(mark) => marks.push(mark),
-            Err(why) => wrong = wrong.take().or(Some(format!("{}:{number}: {why}", path.display()))),
-        }
-    })?;
-    // A mark that is left out would put the phone in the zone before it.
-    if let Some(why) = wrong {
-        return Err(WalkError::Mark(why));
-    }
-    if marks.is_empty() {
-        return Err(WalkError::Mark(format!("{}: no marks in it", path.display())));
-    }
-    marks.sort_by_key(|(at, _)| *at);
-    Ok(marks)
-}
-
-/// Writes a mark for each line of `input`: the id of the zone the phone is in from now on, or `-` for none.
-pub fn mark(
-    input: impl BufRead,
-    out: &mut dyn Write,
-    tell: &mut dyn Write,
-    site: &Site,
-    now: impl Fn() -> Timestamp,
-) -> std::io::Result<u64> {
-    let mut marks = 0;
-    for line in input.lines() {
-        let line = line?;
-        let id = line.trim();
-        if id.is_empty() {
-            continue;
-        }
-        let at = now().to_string();
-        let zone = match id {
-            "-" => None,
-            id => match zone(id, site) {
-                Ok(zone) => Some(site.zone(zone).id.clone()),
-                Err(why) => {
-                    writeln!(tell, "{why}; nothing marked")?;
-                    continue;
-                }
-            },
-        };
-        writeln!(tell, "{at} {}", zone.as_deref().unwrap_or("nowhere"))?;
-        writeln!(out, "{}", serde_json::to_string(&Mark { at, zone })?)?;
-        out.flush()?;
-        marks += 1;
-    }
-    Ok(marks)
-}
-
-/// Lines with their numbers; an error where a line is too long or no text.
-fn for_each_line(path: &Path, mut each: impl FnMut(u64, Result<&str, &str>)) -> Result<(), WalkError> {
+/// Lines with their numbers, an error where a line is too long or no text; for as long as `each` wants more.
+pub(super) fn for_each_line(
+    path: &Path,
+    mut each: impl FnMut(u64, Result<&str, &str>) -> bool,
+) -> Result<(), WalkError> {
     let fail = |source| WalkError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(fail)?;
-    let mut magic = [0; 2];
-    let is_gzip = { (&file).read(&mut magic).map_err(fail)? == 2 && magic == [0x1f, 0x8b] };
-    let file = File::open(path).map_err(fail)?;
+    let mut reader = BufReader::new(file);
+    let is_gzip = reader.fill_buf().map_err(fail)?.starts_with(&[0x1f, 0x8b]);
     let mut reader: Box<dyn BufRead> = match is_gzip {
-        true => Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(file))),
-        false => Box::new(BufReader::new(file)),
+        true => Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(reader))),
+        false => Box::new(reader),
     };
     let mut line = Vec::new();
     for number in 1.. {
@@ -248,15 +232,18 @@ fn for_each_line(path: &Path, mut each: impl FnMut(u64, Result<&str, &str>)) -> 
         if reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).map_err(fail)? == 0 {
             break;
         }
-        if line.len() as u64 == MAX_LINE && line.last() != Some(&b'\n') {
-            each(number, Err("longer than 64 KiB; this is no row"));
+        let wants_more = if line.len() as u64 == MAX_LINE && line.last() != Some(&b'\n') {
             reader.skip_until(b'\n').map_err(fail)?;
-            continue;
-        }
-        match std::str::from_utf8(&line).map(str::trim) {
-            Ok("") => {}
-            Ok(text) => each(number, Ok(text)),
-            Err(_) => each(number, Err("is not UTF-8 text")),
+            each(number, Err("longer than 64 KiB; this is no row"))
+        } else {
+            match std::str::from_utf8(&line).map(str::trim) {
+                Ok("") => true,
+                Ok(text) => each(number, Ok(text)),
+                Err(_) => each(number, Err("is not UTF-8 text")),
+            }
+        };
+        if !wants_more {
+            break;
         }
     }
     Ok(())

@@ -41,15 +41,23 @@ pub fn flow_event(n: u64) -> Event {
     let body = Body::Flow(FlowInterval {
         scope: FlowScope::Site,
         place: "mall".into(),
+        period: FlowPeriod::Interval,
         from: at(n as i64),
         until: at(n as i64 + 300),
+        revision: 0,
         basis: FlowBasis::Index,
+        occupancy_basis: FlowBasis::Index,
+        observed: Confidence::new(1.0),
         suppressed: false,
+        rounded_to: None,
         footfall: Some(3),
         occupancy: None,
         capture_rate: None,
         bag_rate: None,
+        sales: None,
+        conversion: None,
         dwell_s: None,
+        cross_shopping: Vec::new(),
     });
     event(n, body)
 }

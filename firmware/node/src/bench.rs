@@ -1,14 +1,16 @@
 //! Frames that were never on the air, for tests.
 
-/// A probe request without its check sequence, each from another phone.
+/// A probe request without its check sequence, from one of many phones.
 pub(crate) fn probe(number: u32) -> [u8; FRAME.len()] {
     let mut frame = FRAME;
     // Locally administered, and not a group.
     frame[10] = 0x02;
-    frame[12..16].copy_from_slice(&number.to_be_bytes());
+    frame[12..16].copy_from_slice(&(number % PHONES).to_be_bytes());
     frame[22..24].copy_from_slice(&((number as u16) << 4).to_le_bytes());
     frame
 }
+
+const PHONES: u32 = 4_096;
 
 const FRAME: [u8; 60] = [
     0x40, 0, 0, 0, // probe request

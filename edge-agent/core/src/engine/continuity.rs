@@ -213,6 +213,10 @@ impl Engine {
         let at = e.at;
         let fleeting = e.fingerprint.is_some_and(|f| self.state.families.habits(f).are_fleeting());
         let Some(other) = self.state.table.superseded(e.address, at).filter(|_| !fleeting) else { return };
+        // It may be a device of its own since, or nobody's.
+        if self.state.table.find(other) != self.state.table.find(e.address) {
+            return;
+        }
         self.state.counts.parted += 1;
         if self.state.table.is_full() {
             self.make_room(now);
@@ -328,6 +332,7 @@ impl Engine {
         }
         let mut desk = desk!(self, now);
         visit::go_on_as(d, &new, &mut desk);
+        desk.flow.forget(new.name);
         if new.seq > 0 {
             let merged = [&*d, &new].map(|d| d.visit(&desk.site.id).to_string()).to_vec();
             let fact = VisitFact::Merged(Merged { merged, into: d.visit(&desk.site.id).to_string() });

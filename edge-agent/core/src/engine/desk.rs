@@ -2,9 +2,10 @@
 
 use super::{EngineConfig, EngineCounts, LedgerChange, Output, VisitRecord};
 use crate::event::{
-    Body, Confidence, Event, EventId, FlowInterval, PrivacyMode, ReceiptRecorded, ReceiptsReconciled,
-    VisitEvent, VisitFact,
+    Body, Confidence, Event, EventId, FlowInterval, FlowPeriod, PrivacyMode, ReceiptRecorded,
+    ReceiptsReconciled, VisitEvent, VisitFact,
 };
+use crate::explain::{Note, Told};
 use crate::flow::Flow;
 use crate::observation::Receipt;
 use crate::position::Locator;
@@ -66,6 +67,20 @@ impl Desk<'_> {
         id
     }
 
+    /// Whether the story of `d` is wanted.
+    #[inline]
+    pub fn explains(&self, d: &Device) -> bool {
+        self.config.explain.is_some_and(|visit| d.visit(&self.site.id) == visit)
+    }
+
+    /// Tells a step of the story of `d`, if it is wanted.
+    #[inline]
+    pub fn tell(&mut self, d: &Device, note: impl FnOnce() -> Note) {
+        if self.explains(d) {
+            self.out.push_back(Output::Told(Told { device: d.name, now: self.now, note: note() }));
+        }
+    }
+
     /// Stores the state of a visit of which something was published.
     pub fn keep(&mut self, d: &Device) {
         if d.seq > 0 && self.config.privacy_mode != PrivacyMode::Count {
@@ -99,7 +114,13 @@ impl Desk<'_> {
 
     /// Publishes a flow interval.
     pub fn publish_flow(&mut self, flow: FlowInterval) {
-        let subject = format!("{}/{}", flow.scope.as_str(), flow.place);
+        let mut subject = format!("{}/{}", flow.scope.as_str(), flow.place);
+        if flow.period != FlowPeriod::Interval {
+            subject = format!("{subject}/{}", flow.period.as_str());
+        }
+        if flow.revision > 0 {
+            subject = format!("{subject}/{}", flow.revision);
+        }
         let id =
             EventId::of(&self.site.id, subject.as_bytes(), "flow.interval", flow.from.as_micros() as u64);
         self.push(id, flow.until, Body::Flow(flow));

@@ -13,7 +13,7 @@
 //! one that is late is decided at once.
 
 use super::Engine;
-use crate::observation::{DayTotals, Observation, Receipt};
+use crate::observation::{CountedPlace, DayTotals, Observation, Receipt};
 use crate::purchase::Paper;
 use crate::time::{Span, Timestamp};
 
@@ -88,7 +88,7 @@ impl Engine {
                     self.decide_paper(Paper::Receipt(receipt), decided);
                 }
                 Observation::DayTotals(totals) => self.decide_paper(Paper::Totals(totals), decided),
-                Observation::Sighting(_) | Observation::SensorHealth(_) => {}
+                Observation::Sighting(_) | Observation::SensorHealth(_) | Observation::DoorCount(_) => {}
             }
             return Taken::Late;
         }
@@ -131,6 +131,11 @@ impl Engine {
             Observation::DayTotals(t) => {
                 t.till.is_none_or(|till| usize::from(till.0) < self.site.tills.len())
             }
+            Observation::DoorCount(c) => match c.place {
+                CountedPlace::Site => true,
+                CountedPlace::Floor(floor) => usize::from(floor.0) < self.site.floors.len(),
+                CountedPlace::Zone(zone) => usize::from(zone.0) < self.site.zones.len(),
+            },
         }
     }
 }
@@ -139,6 +144,6 @@ fn ticket(observation: &Observation) -> Option<u64> {
     match observation {
         Observation::Receipt(r) => r.ticket,
         Observation::DayTotals(t) => t.ticket,
-        Observation::Sighting(_) | Observation::SensorHealth(_) => None,
+        Observation::Sighting(_) | Observation::SensorHealth(_) | Observation::DoorCount(_) => None,
     }
 }

@@ -6,6 +6,7 @@ use crate::event::{
     Attribution, BagCarried, Confidence, DeclaredTotals, EventId, LinkEvidence, Linked, PrivacyMode,
     ReceiptKeyBasis, ReceiptRecorded, ReceiptRef, ReceiptsReconciled, VisitFact, VisitId,
 };
+use crate::explain::Note;
 use crate::observation::{DayTotals, Receipt, ReceiptKind};
 use crate::purchase::{
     self, ATTRIBUTED, Buyer, Candidate, Paper, Posterior, ReceiptEntry, Verdict, candidates, share_out,
@@ -59,9 +60,14 @@ impl Engine {
         let takes_back = self.state.book.sale_of(receipt);
         let taken = takes_back.and_then(|sale| self.state.book.take_bag(sale, &mut changes));
         let p = self.buyers(receipt);
+        if self.config.explain.is_some() {
+            self.tell_receipt(receipt, &p, now);
+        }
         let slot = p.best.filter(|(_, sure)| *sure >= p.none);
         let buyer = buyer(slot.and_then(|(slot, _)| self.visit_in(slot)), &p);
         if receipt.kind == ReceiptKind::Sale {
+            let zone = self.site.till(receipt.till).zone;
+            self.state.flow.sold(receipt.at, zone, self.site.floor_of(zone));
             self.state.purchases.learn(p.none);
         }
         if let (Some(visit), Some((_, sure))) = (buyer.visit, slot) {
@@ -169,25 +175,36 @@ impl Engine {
         if own.is_empty() {
             return share_out(&own, &[], self.state.purchases.heard());
         }
-        for c in &mut own {
-            let bought = |visit| self.state.purchases.bought(zone, receipt.at, visit);
-            c.weight *= 1.0 - self.visit_in(c.slot).map_or(0.0, bought);
-        }
-        let id = Desk::receipt_id(&self.site, receipt, 0);
-        let rival =
-            |r: &&Receipt| self.site.till(r.till).zone == zone && Desk::receipt_id(&self.site, r, 0) != id;
-        let rivals = self.state.purchases.sales_around(receipt.at).filter(rival).take(RIVALS);
-        let others: Vec<_> = rivals.map(|r| self.candidates(zone, r.at)).collect();
+        self.discount(&mut own, zone, receipt.at);
+        let others: Vec<_> = self.rivals(receipt).map(|r| self.candidates(zone, r.at)).collect();
         share_out(&own, &others, self.state.purchases.heard())
     }
 
-    fn candidates(&self, zone: ZoneIx, at: Timestamp) -> Vec<Candidate> {
+    /// Who bought something else in the zone about that time has hardly bought this too.
+    pub(super) fn discount(&self, candidates: &mut [Candidate], zone: ZoneIx, at: Timestamp) {
+        for c in candidates {
+            let bought = |visit| self.state.purchases.bought(zone, at, visit);
+            c.weight *= 1.0 - self.visit_in(c.slot).map_or(0.0, bought);
+        }
+    }
+
+    /// Other sales of the zone about that time, that wait.
+    pub(super) fn rivals(&self, receipt: &Receipt) -> impl Iterator<Item = &Receipt> {
+        let zone = self.site.till(receipt.till).zone;
+        let id = Desk::receipt_id(&self.site, receipt, 0);
+        let rival = move |r: &&Receipt| {
+            self.site.till(r.till).zone == zone && Desk::receipt_id(&self.site, r, 0) != id
+        };
+        self.state.purchases.sales_around(receipt.at).filter(rival).take(RIVALS)
+    }
+
+    pub(super) fn candidates(&self, zone: ZoneIx, at: Timestamp) -> Vec<Candidate> {
         let visitor = |d: &Device| matches!(d.phase, Phase::Inside | Phase::Gone);
         let visitors = self.state.table.iter().filter(|(_, d)| visitor(d));
         candidates(zone, self.locator.taken_for(zone), at, visitors)
     }
 
-    fn visit_in(&self, slot: u32) -> Option<VisitId> {
+    pub(super) fn visit_in(&self, slot: u32) -> Option<VisitId> {
         self.state.table.get(self.state.table.key_of(slot)).map(|d| d.visit(&self.site.id))
     }
 
@@ -228,6 +245,10 @@ impl Engine {
         let mut desk = desk!(self, now);
         if let Some(d) = self.state.table.get_mut(key) {
             d.purchases = d.purchases.saturating_sub(1);
+            if d.phase == Phase::Gone && d.purchases == 0 {
+                desk.flow.bought(d.last_heard(), false);
+            }
+            desk.tell(d, || Note::TakenBack);
             desk.keep(d);
         }
     }
@@ -254,6 +275,9 @@ fn buyer(visit: Option<VisitId>, p: &Posterior) -> Buyer {
 
 fn carry(d: &mut Device, receipt: &Receipt, sure: f32, candidates: u32, desk: &mut Desk<'_>) -> EventId {
     let zone = desk.site.till(receipt.till).zone;
+    if d.phase == Phase::Gone && d.purchases == 0 {
+        desk.flow.bought(d.last_heard(), true);
+    }
     d.purchases = d.purchases.saturating_add(1);
     let fact = VisitFact::BagCarried(BagCarried {
         zone: desk.zone_id(zone),

@@ -7,16 +7,22 @@
 use super::continuity::{Newcomer, Who};
 use super::desk::desk;
 use super::table::Key;
-use super::{Engine, Output};
+use super::{Desk, Engine, Output};
 use crate::event::Identity;
+use crate::explain::{Emission, Note};
 use crate::identity::{Closed, class_of};
-use crate::observation::{Observation, Pseudonym, SensorHealth, Sighting};
+use crate::observation::{Heard, Observation, Pseudonym, SensorHealth, Sighting};
+use crate::position::{Moments, Moved};
 use crate::purchase::Paper;
+use crate::site::ZoneKind;
 use crate::time::{Span, Timestamp};
 use crate::visit::{self, After, Device};
 
 /// Emissions open at once: no channel carries so many in the time one is open. Beyond, the oldest closes early.
 const MAX_OPEN: usize = 1 << 14;
+
+/// Families whose next scan is under another address with at least this probability take other addresses.
+const ROTATES: f32 = 0.2;
 
 /// After so long a silence of everything we begin to hear anew …
 const QUIET: Span = Span::from_secs(1800);
@@ -33,6 +39,26 @@ pub(super) enum Step {
     Receipt,
 }
 
+/// What was heard of a device, and where that puts it.
+#[cold]
+fn tell_heard(d: &Device, e: &Closed, first: bool, moments: Moments, moved: &[Moved], desk: &mut Desk<'_>) {
+    let emission = Emission {
+        at: e.at,
+        first,
+        by: e.sensors.to_vec(),
+        kind: e.heard,
+        alone: desk.locator.alone(),
+        belief: d.track.iter().collect(),
+        staying: d.track.staying(),
+        inside: desk.locator.inside(&d.track),
+        offset_db: d.track.offset(),
+    };
+    desk.tell(d, || Note::Heard(Box::new(emission)));
+    for m in moved {
+        desk.tell(d, || Note::moved(d, m, Some(moments)));
+    }
+}
+
 impl Engine {
     /// The next step and its time.
     pub(super) fn next_step(&self) -> Option<(Timestamp, Step)> {
@@ -46,7 +72,7 @@ impl Engine {
                 next = Some((at, step));
             }
         };
-        consider(s.flow.next_deadline(self.config.flow_interval), Step::Flow);
+        consider(s.flow.next_deadline(), Step::Flow);
         consider(s.waiting.front().map(Observation::at), Step::Observation);
         consider(s.emissions.next_close(), Step::Emission);
         consider(s.table.next_deadline(), Step::Device);
@@ -75,6 +101,7 @@ impl Engine {
         self.state.counts.evicted += 1;
         let mut desk = desk!(self, now);
         visit::evict(&mut device, &mut desk);
+        desk.flow.forget(device.name);
         desk.forget(&device);
     }
 
@@ -87,7 +114,7 @@ impl Engine {
 
     fn take_turn(&mut self) {
         let Some(observation) = self.state.waiting.pop_front() else { return };
-        self.state.flow.observed(observation.at(), self.config.flow_interval);
+        self.state.flow.observed(observation.at(), self.config.flow_interval, &self.config.calendar);
         match observation {
             Observation::Sighting(s) => self.hear(&s),
             Observation::SensorHealth(SensorHealth { sensor, up, .. }) => {
@@ -102,10 +129,15 @@ impl Engine {
                 self.wait(r.at, Paper::Receipt(r));
             }
             Observation::DayTotals(t) => self.wait(t.at, Paper::Totals(t)),
+            Observation::DoorCount(c) => self.state.flow.counted(&c),
         }
     }
 
     fn hear(&mut self, s: &Sighting) {
+        let zone = self.site.sensor(s.sensor).zone;
+        if s.randomised && self.site.zone(zone).kind != ZoneKind::Perimeter {
+            self.state.flow.heard(s.device, s.rssi, zone);
+        }
         self.state.emissions.add(s);
         if self.state.emissions.open() > MAX_OPEN
             && let Some(closes) = self.state.emissions.next_close()
@@ -138,10 +170,14 @@ impl Engine {
             d.identity = Identity::Stable;
         }
         let mut desk = desk!(self, now);
+        if desk.explains(d) {
+            tell_heard(d, &e, is_new, moments, &self.moved, &mut desk);
+        }
         visit::heard(d, e.at, gap, &self.moved, &mut desk);
         if d.seq != seq {
             desk.keep(d);
         }
+        self.count_in_crowd(key, &e);
         self.state.table.reschedule(key);
         if self.config.learn {
             self.take_lessons(key, &e, moments, now);
@@ -216,15 +252,31 @@ impl Engine {
             After::Forget => {
                 desk.forget(d);
                 let name = d.name;
+                desk.flow.forget(name);
                 self.forgotten(key, name);
                 self.state.table.remove(key);
             }
         }
     }
 
+    /// A phone that takes other addresses cannot be followed among its like; until it is known to be inside under one
+    /// address, and not joined of several, it is counted with them, by their scans.
+    fn count_in_crowd(&mut self, key: Key, e: &Closed) {
+        let Some(fingerprint) = e.fingerprint.filter(|_| e.heard == Heard::Unassociated) else { return };
+        let families = &self.state.families;
+        let Some(d) = self.state.table.get(key) else { return };
+        let lost = d.identity == Identity::Linked;
+        self.state.flow.lost_in_the_crowd(d.name, lost);
+        let followed = !lost && (d.is_inside() || families.change(fingerprint) < ROTATES);
+        if let Some((zone, _)) = d.track.best().filter(|_| !followed) {
+            self.state.flow.in_the_crowd(families.id(fingerprint), zone, e.at);
+        }
+    }
+
     fn close_interval(&mut self, now: Timestamp) {
         let devices = self.state.table.iter().map(|(_, d)| d);
-        let all = self.state.flow.close(&self.site, self.config.flow_interval, self.config.k, devices);
+        let (step, k, down) = (self.config.flow_interval, self.config.k, &self.state.down);
+        let all = self.state.flow.advance(&self.site, step, k, now, devices, down);
         let mut desk = desk!(self, now);
         for interval in all {
             desk.publish_flow(interval);

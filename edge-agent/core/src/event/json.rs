@@ -233,28 +233,44 @@ pub(super) struct FlowData {
     scope: FlowScope,
     /// Its id in the site map.
     id: String,
-    /// Start of the interval.
+    /// Interval, hour or business day.
+    period: FlowPeriod,
+    /// Its start.
     #[serde(with = "rfc3339")]
     #[cfg_attr(feature = "schema", schemars(with = "schema::DateTime"))]
     from: Timestamp,
-    /// End of the interval, exclusive.
+    /// Its end, exclusive.
     #[serde(with = "rfc3339")]
     #[cfg_attr(feature = "schema", schemars(with = "schema::DateTime"))]
     until: Timestamp,
-    /// Index or calibrated.
+    /// 0 when told for the first time; each correction has the next number and replaces those before.
+    revision: u32,
+    /// Where footfall comes from.
     basis: FlowBasis,
+    /// Where occupancy comes from.
+    occupancy_basis: FlowBasis,
+    /// Share of the place's sensors that heard, over the time. At 0 there are no figures: deaf is not empty.
+    observed: Confidence,
     /// Figures are withheld because fewer than k people stand behind them.
     suppressed: bool,
-    /// People who came into the place in the interval.
+    /// Footfall and occupancy are told to the nearest multiple of this: exactly they would give away what is withheld.
+    rounded_to: Option<u32>,
+    /// People who came into the place.
     footfall: Option<u32>,
-    /// People in the place at its end.
+    /// People in the place, on average over the time.
     occupancy: Option<Estimate>,
-    /// Entered / (entered + passed by); site only.
+    /// Entered / (entered + passed by), those included who passed by unheard; site only.
     capture_rate: Option<Confidence>,
     /// Visits that bought / visits that ended; site only.
     bag_rate: Option<Confidence>,
+    /// Sales of the place's tills.
+    sales: Option<u32>,
+    /// Sales / footfall.
+    conversion: Option<f32>,
     /// Dwells that ended.
     dwell_s: Option<DwellQuantiles>,
+    /// Where the zone's visitors also dwelt, most first; zones and days only.
+    cross_shopping: Vec<CrossShopping>,
     #[serde(flatten)]
     provenance: Provenance,
 }
@@ -360,15 +376,23 @@ impl CloudEvent<'_> {
         FlowData {
             scope: f.scope,
             id: f.place.clone(),
+            period: f.period,
             from: f.from,
             until: f.until,
+            revision: f.revision,
             basis: f.basis,
+            occupancy_basis: f.occupancy_basis,
+            observed: f.observed,
             suppressed: f.suppressed,
+            rounded_to: f.rounded_to,
             footfall: f.footfall,
             occupancy: f.occupancy,
             capture_rate: f.capture_rate,
             bag_rate: f.bag_rate,
+            sales: f.sales,
+            conversion: f.conversion,
             dwell_s: f.dwell_s,
+            cross_shopping: f.cross_shopping.clone(),
             provenance: self.provenance(),
         }
     }

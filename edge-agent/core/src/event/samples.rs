@@ -161,15 +161,23 @@ fn flow() -> Event {
     let body = Body::Flow(FlowInterval {
         scope: FlowScope::Zone,
         place: "F2-Z03".into(),
+        period: FlowPeriod::Interval,
         from: at("2025-11-21T10:15:00.000Z"),
         until: at("2025-11-21T10:20:00.000Z"),
+        revision: 0,
         basis: FlowBasis::Index,
+        occupancy_basis: FlowBasis::Index,
+        observed: Confidence::new(1.0),
         suppressed: false,
+        rounded_to: None,
         footfall: Some(24),
         occupancy: Some(Estimate { estimate: 31.0, low: 26.5, high: 36.5 }),
         capture_rate: None,
         bag_rate: None,
+        sales: Some(6),
+        conversion: Some(0.25),
         dwell_s: Some(DwellQuantiles { count: 9, p50: 412.0, p90: 988.5 }),
+        cross_shopping: Vec::new(),
     });
     event(EventId::of(SITE, b"zone/F2-Z03", "flow.interval", 5_878_962), "2025-11-21T10:20:00.000Z", body)
 }

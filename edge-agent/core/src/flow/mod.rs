@@ -1,221 +1,267 @@
-//! How many: footfall, occupancy and rates of each interval, for the site, each floor and each zone.
+//! How many: footfall, occupancy and rates of each interval, hour and business day, for the site, each floor and each
+//! zone.
 //!
-//! Figures are counts of what was published as visits, an index until a door counter calibrates them. An interval
-//! is counted when its facts become known: a late exit belongs to the interval in which it was decided. Intervals
-//! in which nothing at all was observed are not reported: silence is no evidence of emptiness.
+//! A fact counts in the interval in which it happened, also when it becomes known later: a figure that changes is told
+//! again, as a revision. People whose phones can be followed are counted one by one, weighted by how likely they are
+//! still there; families of phones that cannot be are counted by how often they scan ([`crowd`]). Where a door counter
+//! counts or has counted, its word is taken or what was learnt from it ([`counters`]); elsewhere figures are an index of
+//! devices. What fewer than k people stand behind is withheld ([`withhold`]).
+//!
+//! Intervals in which nothing at all was observed are not reported: silence is no evidence of emptiness.
 
-use crate::event::{Confidence, DwellQuantiles, Estimate, FlowBasis, FlowInterval, FlowScope};
-use crate::site::{FloorIx, Site, ZoneIx};
+mod agenda;
+mod close;
+mod counters;
+mod crowd;
+mod gauge;
+mod shared;
+mod tally;
+mod withhold;
+
+pub use agenda::KEPT_FOR;
+
+use crate::calendar::Calendar;
+use crate::identity::ByPseudonym;
+use crate::observation::{DoorCount, Pseudonym};
+use crate::site::{FloorIx, SensorIx, Site, ZoneIx, ZoneKind};
 use crate::time::{Span, Timestamp};
 use crate::visit::Device;
+use agenda::{Agenda, Kept, Stretch};
+use counters::Counters;
+use crowd::Crowd;
 use serde::{Deserialize, Serialize};
+use shared::Dwelt;
+use std::collections::VecDeque;
+use tally::Tally;
 
-/// Dwells kept for the quantiles of one place and interval; later ones replace none.
-const DWELLS: usize = 256;
+/// Time between two looks at who is where.
+const SAMPLE: Span = Span::from_secs(60);
 
-/// The counters of the interval that is running.
+/// The counters of what is running, and of what may yet be corrected.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Flow {
-    from: Timestamp,
-    site: Place,
-    floors: Vec<Place>,
-    zones: Vec<Place>,
-    passed_by: u32,
-    exits: u32,
-    exits_with_bag: u32,
-    observed: bool,
+    running: Option<Running>,
+    tally: Tally,
+    /// Intervals that are over, oldest first.
+    kept: VecDeque<Kept>,
+    /// Hours and days with what was told of them.
+    stretches: Vec<Stretch>,
+    agenda: Agenda,
+    crowd: Crowd,
+    /// Devices that cannot be followed among their like: they are counted with the crowd.
+    lost: ByPseudonym<()>,
+    counters: Counters,
+    /// Where visitors of visits that go on dwelt.
+    dwelt: ByPseudonym<Dwelt>,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Place {
-    entered: u32,
-    dwells: Vec<f32>,
+/// The interval that is running.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Running {
+    from: Timestamp,
+    /// When to look next.
+    sample: Timestamp,
 }
 
 impl Flow {
     /// No interval has begun.
     pub fn new(site: &Site) -> Self {
         Self {
-            from: Timestamp::MAX,
-            site: Place::default(),
-            floors: vec![Place::default(); site.floors.len()],
-            zones: vec![Place::default(); site.zones.len()],
-            passed_by: 0,
-            exits: 0,
-            exits_with_bag: 0,
-            observed: false,
+            running: None,
+            tally: Tally::new(site),
+            kept: VecDeque::new(),
+            stretches: Vec::new(),
+            agenda: Agenda::default(),
+            crowd: Crowd::default(),
+            lost: ByPseudonym::default(),
+            counters: Counters::default(),
+            dwelt: ByPseudonym::default(),
         }
     }
 
     /// Something was observed at `at`: an interval runs.
-    pub fn observed(&mut self, at: Timestamp, step: Span) {
-        if !self.observed {
-            self.from = at.floor_to(step);
-            self.observed = true;
+    pub fn observed(&mut self, at: Timestamp, step: Span, calendar: &Calendar) {
+        if self.running.is_none() {
+            let from = at.floor_to(step);
+            self.running = Some(Running { from, sample: at.floor_to(SAMPLE) + SAMPLE });
+            self.begin(from, calendar);
         }
     }
 
-    /// When the running interval ends; `None` while none runs.
-    pub fn next_deadline(&self, step: Span) -> Option<Timestamp> {
-        self.observed.then(|| self.from + step)
+    /// When there is something to do: a look at who is where, the end of an interval, a report.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let sample = self.running.map(|r| r.sample);
+        sample.into_iter().chain(self.agenda.next()).min()
+    }
+
+    /// A phone that cannot be followed among its like was heard, most likely in `zone`.
+    pub fn in_the_crowd(&mut self, family: u64, zone: ZoneIx, at: Timestamp) {
+        self.crowd.heard(family, zone, at);
+    }
+
+    /// Whether a device cannot be followed among its like.
+    pub fn lost_in_the_crowd(&mut self, who: Pseudonym, lost: bool) {
+        if lost {
+            self.lost.insert(who, ());
+        } else {
+            self.lost.remove(&who);
+        }
+    }
+
+    /// An address that may be a visitor's was heard by a sensor of `zone`.
+    pub fn heard(&mut self, address: Pseudonym, rssi: Option<i8>, zone: ZoneIx) {
+        if !self.counters.is_empty() {
+            self.counters.heard(address, rssi, zone.0);
+        }
+    }
+
+    /// A door counter counted.
+    pub fn counted(&mut self, count: &DoorCount) {
+        let from = self.running.map_or(count.at, |r| r.from);
+        self.counters.says(count, from);
     }
 
     /// Somebody came in.
-    pub fn arrived(&mut self, zone: ZoneIx, floor: FloorIx) {
-        self.site.entered += 1;
-        self.floors[usize::from(floor.0)].entered += 1;
-        self.zones[usize::from(zone.0)].entered += 1;
+    pub fn arrived(&mut self, at: Timestamp, zone: ZoneIx, floor: FloorIx) {
+        let t = self.tally_at(at);
+        t.site.entered += 1;
+        t.floor(floor).entered += 1;
+        t.zone(zone).entered += 1;
     }
 
     /// A visitor came to a floor from another one.
-    pub fn entered_floor(&mut self, floor: FloorIx) {
-        self.floors[usize::from(floor.0)].entered += 1;
+    pub fn entered_floor(&mut self, at: Timestamp, floor: FloorIx) {
+        self.tally_at(at).floor(floor).entered += 1;
     }
 
     /// A visitor came to a zone.
-    pub fn entered_zone(&mut self, zone: ZoneIx) {
-        self.zones[usize::from(zone.0)].entered += 1;
+    pub fn entered_zone(&mut self, at: Timestamp, zone: ZoneIx) {
+        self.tally_at(at).zone(zone).entered += 1;
     }
 
-    /// Somebody approached and did not come in.
-    pub fn passed_by(&mut self) {
-        self.passed_by += 1;
+    /// Somebody approached and did not come in; `heard` is the probability that such a one is heard at all.
+    pub fn passed_by(&mut self, at: Timestamp, heard: f32) {
+        self.tally_at(at).passed_by += 1.0 / heard.clamp(LEAST_HEARD, 1.0);
     }
 
     /// A dwell ended.
-    pub fn dwelt(&mut self, zone: ZoneIx, length: Span) {
-        let dwells = &mut self.zones[usize::from(zone.0)].dwells;
-        if dwells.len() < DWELLS {
-            dwells.push(length.as_secs_f32());
-        }
+    pub fn dwelt(&mut self, at: Timestamp, who: Pseudonym, zone: ZoneIx, length: Span) {
+        self.tally_at(at).zone(zone).dwells.count(length);
+        self.dwelt.entry(who).or_default().at(zone);
     }
 
-    /// A visit ended.
-    pub fn exited(&mut self, with_bag: bool) {
-        self.exits += 1;
-        self.exits_with_bag += u32::from(with_bag);
+    /// A till sold something.
+    pub fn sold(&mut self, at: Timestamp, zone: ZoneIx, floor: FloorIx) {
+        let t = self.tally_at(at);
+        t.site.sales += 1;
+        t.floor(floor).sales += 1;
+        t.zone(zone).sales += 1;
     }
 
-    /// An exit was taken back.
-    pub fn resumed(&mut self, with_bag: bool) {
-        self.exits = self.exits.saturating_sub(1);
-        self.exits_with_bag = self.exits_with_bag.saturating_sub(u32::from(with_bag));
+    /// A visit ended at `at`.
+    pub fn exited(&mut self, at: Timestamp, who: Pseudonym, with_bag: bool) {
+        let dwelt = self.dwelt.get(&who).cloned().unwrap_or_default();
+        let t = self.tally_at(at);
+        t.exits += 1;
+        t.exits_with_bag += u32::from(with_bag);
+        t.shared.ended(&dwelt, true);
     }
 
-    /// An arrival was taken back.
-    pub fn not_a_visitor(&mut self) {
-        self.site.entered = self.site.entered.saturating_sub(1);
+    /// Whoever left at `at` turned out to have bought, or (`false`) not to have.
+    pub fn bought(&mut self, at: Timestamp, bought: bool) {
+        let n = &mut self.tally_at(at).exits_with_bag;
+        *n = if bought { n.saturating_add(1) } else { n.saturating_sub(1) };
     }
 
-    /// Ends the running interval and reports it; figures below `k` people are withheld.
-    pub fn close<'a>(
+    /// The exit of `at` is taken back.
+    pub fn resumed(&mut self, at: Timestamp, who: Pseudonym, with_bag: bool) {
+        let dwelt = self.dwelt.get(&who).cloned().unwrap_or_default();
+        let t = self.tally_at(at);
+        t.exits = t.exits.saturating_sub(1);
+        t.exits_with_bag = t.exits_with_bag.saturating_sub(u32::from(with_bag));
+        t.shared.ended(&dwelt, false);
+    }
+
+    /// The arrival of `at` is taken back.
+    pub fn not_a_visitor(&mut self, at: Timestamp, who: Pseudonym) {
+        let t = self.tally_at(at);
+        t.site.entered = t.site.entered.saturating_sub(1);
+        self.forget(who);
+    }
+
+    /// Nothing more will come of this visit.
+    pub fn forget(&mut self, who: Pseudonym) {
+        self.dwelt.remove(&who);
+        self.lost.remove(&who);
+    }
+
+    /// Looks at who is where.
+    fn sample<'a>(
         &mut self,
         site: &Site,
-        step: Span,
-        k: u32,
+        now: Timestamp,
         devices: impl Iterator<Item = &'a Device>,
-    ) -> Vec<FlowInterval> {
-        let mut here = Occupancy::new(site);
-        devices.filter(|d| d.is_inside()).for_each(|d| here.add(site, d));
-        let (from, until) = (self.from, self.from + step);
-        let report = |scope, place: &str, counted: &Place, people: u32| FlowInterval {
-            scope,
-            place: place.to_owned(),
-            from,
-            until,
-            basis: FlowBasis::Index,
-            suppressed: false,
-            footfall: Some(counted.entered),
-            occupancy: Some(poisson(people)),
-            capture_rate: None,
-            bag_rate: None,
-            dwell_s: quantiles(&counted.dwells),
-        };
-        self.site.dwells = self.zones.iter().flat_map(|z| z.dwells.iter().copied()).collect();
-        let mut all = Vec::with_capacity(1 + site.floors.len() + site.zones.len());
-        let mut whole = report(FlowScope::Site, &site.id, &self.site, here.site);
-        whole.capture_rate = share(self.site.entered, self.site.entered + self.passed_by);
-        whole.bag_rate = share(self.exits_with_bag, self.exits);
-        all.push(whole);
-        for ((floor, place), people) in site.floors.iter().zip(&self.floors).zip(&here.floors) {
-            all.push(report(FlowScope::Floor, &floor.id, place, *people));
+        down: &[SensorIx],
+    ) {
+        let t = &mut self.tally;
+        for d in devices.filter(|d| d.is_inside() && !self.lost.contains_key(&d.name)) {
+            let here = d.gaps.present(now.since(d.last_heard()));
+            t.site.add_person(here);
+            for (zone, p) in d.track.iter() {
+                t.zone(zone).add_person(here * p);
+                t.floor(site.floor_of(zone)).add_person(here * p);
+            }
         }
-        for ((zone, place), people) in site.zones.iter().zip(&self.zones).zip(&here.zones) {
-            all.push(report(FlowScope::Zone, &zone.id, place, *people));
+        for c in self.crowd.count() {
+            if site.zone(c.zone).kind == ZoneKind::Perimeter {
+                continue;
+            }
+            for place in [
+                &mut t.site,
+                &mut t.floors[usize::from(site.floor_of(c.zone).0)],
+                &mut t.zones[usize::from(c.zone.0)],
+            ] {
+                place.people += c.people;
+                place.variance += c.variance;
+            }
         }
-        all.iter_mut().for_each(|f| suppress(f, k));
-        *self = Self::new(site);
-        all
+        heard(t, site, down);
+    }
+
+    /// The tally of the interval of a moment: that is running, or is kept; of what is older, that of its day; else the
+    /// running one.
+    fn tally_at(&mut self, at: Timestamp) -> &mut Tally {
+        if self.running.is_some_and(|r| at >= r.from) {
+            return &mut self.tally;
+        }
+        if let Some(i) = self.kept.iter().rposition(|k| (k.from..k.until).contains(&at)) {
+            return &mut self.kept[i].tally;
+        }
+        let oldest = self.kept.front().map_or(Timestamp::MAX, |k| k.from);
+        let day = self.stretches.iter_mut().find(|s| at < oldest && s.is_day_of(at));
+        day.map_or(&mut self.tally, |day| &mut day.before)
     }
 }
 
-/// Visitors in each place.
-struct Occupancy {
-    site: u32,
-    floors: Vec<u32>,
-    zones: Vec<u32>,
-}
+/// Nobody counts for more than so many like it.
+const LEAST_HEARD: f32 = 0.1;
 
-impl Occupancy {
-    fn new(site: &Site) -> Self {
-        Self { site: 0, floors: vec![0; site.floors.len()], zones: vec![0; site.zones.len()] }
-    }
-
-    fn add(&mut self, site: &Site, d: &Device) {
-        self.site += 1;
-        if let Some((zone, _)) = d.track.best() {
-            self.zones[usize::from(zone.0)] += 1;
-            self.floors[usize::from(site.floor_of(zone).0)] += 1;
+/// Of each place, the share of its sensors that hear; where there are none, that of the site.
+fn heard(t: &mut Tally, site: &Site, down: &[SensorIx]) {
+    let mut floors = vec![(0u32, 0u32); site.floors.len()];
+    let mut zones = vec![(0u32, 0u32); site.zones.len()];
+    let mut all = (0u32, 0u32);
+    for (i, sensor) in site.sensors.iter().enumerate() {
+        let up = u32::from(!down.contains(&SensorIx(i as u16)));
+        let floor = usize::from(site.floor_of(sensor.zone).0);
+        for (ups, of) in [&mut all, &mut floors[floor], &mut zones[usize::from(sensor.zone.0)]] {
+            *ups += up;
+            *of += 1;
         }
     }
-}
-
-/// Withholds what fewer than `k` people stand behind.
-fn suppress(f: &mut FlowInterval, k: u32) {
-    let people = f.footfall.unwrap_or(0).max(f.occupancy.map_or(0, |o| o.estimate as u32));
-    if people >= k {
-        // Rates and quantiles of fewer than k people stay withheld on their own.
-        f.dwell_s = f.dwell_s.filter(|d| d.count >= k);
-        return;
-    }
-    f.suppressed = true;
-    f.footfall = None;
-    f.occupancy = None;
-    f.capture_rate = None;
-    f.bag_rate = None;
-    f.dwell_s = None;
-}
-
-/// A count with the 90 % interval of a Poisson mean, n ± 1.645 √n.
-fn poisson(n: u32) -> Estimate {
-    let n = n as f32;
-    let half = 1.645 * n.sqrt();
-    Estimate { estimate: n, low: (n - half).max(0.0).round(), high: (n + half).round() }
-}
-
-fn share(part: u32, whole: u32) -> Option<Confidence> {
-    (whole > 0).then(|| Confidence::new(part as f32 / whole as f32))
-}
-
-fn quantiles(dwells: &[f32]) -> Option<DwellQuantiles> {
-    let mut sorted = dwells.to_vec();
-    sorted.sort_by(f32::total_cmp);
-    let at = |p: f32| sorted.get(((sorted.len().max(1) - 1) as f32 * p).round() as usize).copied();
-    Some(DwellQuantiles { count: u32::try_from(sorted.len()).ok()?, p50: at(0.5)?, p90: at(0.9)? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_of_nothing_are_none() {
-        assert_eq!(quantiles(&[]), None);
-        assert_eq!(quantiles(&[7.0]), Some(DwellQuantiles { count: 1, p50: 7.0, p90: 7.0 }));
-    }
-
-    #[test]
-    fn a_count_of_zero_has_an_interval_of_zero() {
-        assert_eq!(poisson(0), Estimate { estimate: 0.0, low: 0.0, high: 0.0 });
-    }
+    let share = |(up, of): (u32, u32), default: f32| if of == 0 { default } else { up as f32 / of as f32 };
+    let site_share = share(all, 1.0);
+    t.site.sampled(site_share);
+    t.floors.iter_mut().zip(floors).for_each(|(place, n)| place.sampled(share(n, site_share)));
+    t.zones.iter_mut().zip(zones).for_each(|(place, n)| place.sampled(share(n, site_share)));
 }

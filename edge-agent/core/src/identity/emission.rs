@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 pub(super) const WINDOW: Span = Span::from_millis(300);
 
 /// Sensors kept for one emission: the strongest ones, which are those that say where it was.
-const SENSORS: usize = 12;
+pub(crate) const SENSORS: usize = 12;
 
 /// Emissions still open, oldest first. As many as addresses were heard within 300 ms; who adds must see to a bound.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -200,6 +200,7 @@ mod tests {
             rssi: Some(rssi),
             seq: None,
             fingerprint: None,
+            randomised: true,
             heard: Heard::Unassociated,
         }
     }

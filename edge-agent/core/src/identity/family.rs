@@ -206,7 +206,7 @@ impl Families {
 
     /// Devices that a new address with this fingerprint may be: of its family, then of families with such a radio.
     pub fn candidates(&self, fingerprint: u64) -> (Vec<Voice>, Vec<Voice>) {
-        let id = self.also.get(&fingerprint).copied().unwrap_or(fingerprint);
+        let id = self.id(fingerprint);
         let voices = |id: &u64| self.families.get(id).into_iter().flat_map(|f| f.voices.iter());
         let own = voices(&id).copied().collect();
         let radio = (fingerprint >> RADIO_SHIFT) as u16;
@@ -224,7 +224,7 @@ impl Families {
 
     /// The device in one slot is that in another one.
     pub fn moved(&mut self, fingerprint: u64, from: Voice, to: Voice) {
-        let id = self.also.get(&fingerprint).copied().unwrap_or(fingerprint);
+        let id = self.id(fingerprint);
         let Some(family) = self.families.get_mut(&id) else { return };
         family.voices.retain(|v| v.slot != to.slot);
         for v in family.voices.iter_mut().filter(|v| (v.slot, v.generation) == (from.slot, from.generation)) {
@@ -234,7 +234,7 @@ impl Families {
 
     /// The name of the only device of a family there has been.
     pub fn only(&self, fingerprint: u64) -> Option<Pseudonym> {
-        let id = self.also.get(&fingerprint).copied().unwrap_or(fingerprint);
+        let id = self.id(fingerprint);
         match self.families.get(&id)?.only {
             Only::One(name) => Some(Pseudonym(name)),
             Only::Nobody | Only::Several => None,
@@ -252,9 +252,14 @@ impl Families {
         };
     }
 
+    /// The family of a fingerprint, by the first that was heard of it.
+    pub fn id(&self, fingerprint: u64) -> u64 {
+        self.also.get(&fingerprint).copied().unwrap_or(fingerprint)
+    }
+
     /// What is usual in the family of a fingerprint.
     pub fn habits(&self, fingerprint: u64) -> Habits {
-        let id = self.also.get(&fingerprint).copied().unwrap_or(fingerprint);
+        let id = self.id(fingerprint);
         self.families.get(&id).map_or(Habits::NONE, |f| f.habits)
     }
 
@@ -286,7 +291,7 @@ impl Families {
 
     /// The family of a fingerprint; a new one if there is none.
     fn family(&mut self, fingerprint: u64, at: Timestamp) -> u64 {
-        let id = self.also.get(&fingerprint).copied().unwrap_or(fingerprint);
+        let id = self.id(fingerprint);
         if self.families.contains_key(&id) {
             return id;
         }

@@ -4,6 +4,7 @@ mod emission;
 mod family;
 mod index;
 
+pub(crate) use emission::SENSORS as EARS;
 pub use emission::{Closed, Ears, Emissions};
 pub use family::{Families, ONE_SCAN, Voice};
 pub(crate) use index::ByPseudonym;

@@ -5,10 +5,10 @@
 //! the cost of reading the model is bounded however long the walk was.
 
 use super::MAX_SENSORS;
+use crate::identity::EARS;
 use crate::site::{SensorIx, Site, ZoneIx};
 use crate::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Format of the file; another one is refused.
 pub const FORMAT: &str = "edge-agent-calibration/1";
@@ -22,9 +22,9 @@ const PAIRED: usize = 400;
 /// Time within which scans of a walk are alike, seconds.
 const ALIKE_S: f32 = 2.0;
 /// A walk that pauses for this long is another walk.
-const PAUSE: Span = Span::from_secs(100);
+pub(super) const PAUSE: Span = Span::from_secs(100);
 /// Nothing is heard below this, dBm: what a sensor that did not hear is taken for when scans are compared.
-const INAUDIBLE: f32 = -95.0;
+pub(super) const INAUDIBLE: f32 = -95.0;
 
 /// One scan of the walk: who heard the phone at one moment, in a known zone.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,13 +124,22 @@ pub enum Unfit {
     Empty,
 }
 
+/// What the running system would take in of a scan: the sensors that heard it most strongly, strongest first. More do not
+/// fit into an emission, and a sensor that is left out looks as if it had not heard.
+pub(super) fn strongest(scan: &Scan) -> Vec<(SensorIx, i8)> {
+    let mut heard = scan.heard.clone();
+    heard.sort_by_key(|(sensor, rssi)| (core::cmp::Reverse(*rssi), *sensor));
+    heard.truncate(EARS);
+    heard
+}
+
 /// A scan or several of them, blended or merged.
 #[derive(Clone, Debug)]
 struct Blend {
     scans: f32,
     weight: f32,
-    /// For each sensor: weight of the scans that heard it, and the sum of weight × RSSI.
-    heard: BTreeMap<SensorIx, (f32, f32)>,
+    /// By sensor: weight of the scans that heard it, and the sum of weight × RSSI.
+    heard: Vec<(SensorIx, f32, f32)>,
 }
 
 impl Calibration {
@@ -238,7 +247,7 @@ fn blended(scans: &[Scan]) -> Vec<Blend> {
     let far = 6.0 * ALIKE_S;
     let mut out = Vec::with_capacity(scans.len());
     for (i, scan) in scans.iter().enumerate() {
-        let mut blend = Blend { scans: 1.0, weight: 0.0, heard: BTreeMap::new() };
+        let mut blend = Blend { scans: 1.0, weight: 0.0, heard: Vec::new() };
         let apart = |j: usize| (scans[j].at.since(scan.at).as_secs_f32()).abs();
         let near = |j: &usize| walks[*j] == walks[i] && apart(*j) <= far;
         let before = (0..i).rev().take_while(near);
@@ -302,30 +311,49 @@ impl Blend {
     fn add(&mut self, w: f32, heard: &[(SensorIx, i8)]) {
         self.weight += w;
         for (sensor, rssi) in heard {
-            let (weight, sum) = self.heard.entry(*sensor).or_default();
-            *weight += w;
-            *sum += w * f32::from(*rssi);
+            self.hear(*sensor, w, w * f32::from(*rssi));
         }
     }
 
     fn merge(&mut self, other: &Self) {
         self.scans += other.scans;
         self.weight += other.weight;
-        for (sensor, (w, s)) in &other.heard {
-            let (weight, sum) = self.heard.entry(*sensor).or_default();
-            *weight += w;
-            *sum += s;
+        for (sensor, w, s) in &other.heard {
+            self.hear(*sensor, *w, *s);
         }
     }
 
-    /// How many dB above inaudible a sensor hears it on average, silence included.
-    fn level(&self, sensor: SensorIx) -> f32 {
-        self.heard.get(&sensor).map_or(0.0, |(w, s)| (s - INAUDIBLE * w) / self.weight)
+    fn hear(&mut self, sensor: SensorIx, w: f32, s: f32) {
+        match self.heard.binary_search_by_key(&sensor, |(s, ..)| *s) {
+            Ok(at) => {
+                let (_, weight, sum) = &mut self.heard[at];
+                *weight += w;
+                *sum += s;
+            }
+            Err(at) => self.heard.insert(at, (sensor, w, s)),
+        }
     }
 
+    /// Growth of the sum of squares if the two became one: of how many dB above inaudible each sensor hears them, silence
+    /// included.
     fn apart(&self, other: &Self) -> f32 {
-        let both = self.heard.keys().chain(other.heard.keys().filter(|s| !self.heard.contains_key(s)));
-        let square: f32 = both.map(|s| self.level(*s) - other.level(*s)).map(|d| d * d).sum();
+        let level = |blend: &Self, w: f32, s: f32| (s - INAUDIBLE * w) / blend.weight;
+        let mut square = 0.0;
+        let mut theirs = other.heard.iter().peekable();
+        for (sensor, w, s) in &self.heard {
+            while theirs.next_if(|(o, ..)| o < sensor).is_some() {}
+            let same = theirs.next_if(|(o, ..)| o == sensor);
+            let d = level(self, *w, *s) - same.map_or(0.0, |(_, w, s)| level(other, *w, *s));
+            square += d * d;
+        }
+        let mut ours = self.heard.iter().peekable();
+        for (sensor, w, s) in &other.heard {
+            while ours.next_if(|(o, ..)| o < sensor).is_some() {}
+            if ours.next_if(|(o, ..)| o == sensor).is_none() {
+                let d = level(other, *w, *s);
+                square += d * d;
+            }
+        }
         square * self.scans * other.scans / (self.scans + other.scans)
     }
 
@@ -334,8 +362,8 @@ impl Blend {
         let heard = self
             .heard
             .iter()
-            .filter(|(_, (w, _))| *w >= 0.001)
-            .map(|(sensor, (w, sum))| Hearing {
+            .filter(|(_, w, _)| *w >= 0.001)
+            .map(|(sensor, w, sum)| Hearing {
                 sensor: site.sensor(*sensor).id.clone(),
                 weight: tidy(*w),
                 rssi: tidy(sum / w),

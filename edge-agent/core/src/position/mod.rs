@@ -15,13 +15,15 @@ mod radio;
 mod surveyed;
 mod track;
 
-pub use assessment::Assessment;
+pub use assessment::{
+    Advice, Air, Alike, Assessment, FloorFigures, Foresight, Inspection, OneMore, Rate, SensorWorth, Verdict,
+};
 pub use calibration::{Calibration, Confusion, FORMAT, Hearing, Reference, Scan, Unfit};
 pub use learnt::Learnt;
 pub use motion::Motion;
 pub use radio::{Heard, RadioModel, Trims};
 pub use surveyed::SurveyModel;
-pub use track::{Moments, Moved, Track};
+pub use track::{Moments, Moved, Settled, Track};
 
 use crate::math::exp;
 use crate::site::{FloorIx, SensorIx, Site, ZoneIx};
@@ -123,6 +125,16 @@ impl Locator {
             let offset = offset + excess / (HELD_BACK + f32::from(track.learnt));
             track.offset = (offset.clamp(-MOST, MOST) * 4.0).round() as i8;
         }
+    }
+
+    /// The zone that the emission taken in last speaks for by itself, and with what probability.
+    pub fn alone(&self) -> Option<(ZoneIx, f32)> {
+        let heavier =
+            |a: &usize, b: &usize| self.log_likelihood[*a].total_cmp(&self.log_likelihood[*b]).then(b.cmp(a));
+        let best = (0..self.log_likelihood.len()).max_by(heavier)?;
+        let most = self.log_likelihood[best];
+        let total: f32 = self.log_likelihood.iter().map(|l| exp(l - most)).sum();
+        Some((ZoneIx(best as u16), 1.0 / total))
     }
 
     /// Takes note of an emission, for [`Self::likelier_than_new`].

@@ -187,6 +187,41 @@ impl Places {
             *l += ln(near.map(exp).sum());
         }
     }
+
+    /// The log-likelihood of the last emission from one zone, had one more sensor been down. `heard`: whether it heard the
+    /// emission, and how strongly.
+    pub(super) fn without(&self, zone: ZoneIx, sensor: usize, heard: Option<Option<f32>>) -> f32 {
+        let row = self.rows.get(sensor).map_or(&[][..], Vec::as_slice);
+        mixed(self.zones[usize::from(zone.0)].iter().map(|place| {
+            let (odds, log_unheard) = self.never[*place as usize];
+            let at = row.binary_search_by_key(place, |h| h.place).map(|at| &row[at]);
+            let said = match (at, heard) {
+                (Ok(h), Some(rssi)) => h.of(rssi) + h.log_unheard,
+                (Ok(h), None) => h.log_unheard,
+                (Err(_), Some(rssi)) => odds + log_unheard + rssi.map_or(0.0, faintly),
+                (Err(_), None) => log_unheard,
+            };
+            self.sums[*place as usize] - said
+        }))
+    }
+
+    /// Which sensors hear each zone, in order.
+    pub(super) fn heard_by(&self) -> Vec<Vec<usize>> {
+        let mut zone_of = vec![0; self.never.len()];
+        for (z, places) in self.zones.iter().enumerate() {
+            places.iter().for_each(|p| zone_of[*p as usize] = z);
+        }
+        let mut by = vec![Vec::new(); self.zones.len()];
+        for (sensor, row) in self.rows.iter().enumerate() {
+            for zone in row.iter().map(|h| zone_of[h.place as usize]) {
+                let list: &mut Vec<usize> = &mut by[zone];
+                if list.last() != Some(&sensor) {
+                    list.push(sensor);
+                }
+            }
+        }
+        by
+    }
 }
 
 impl Hears {
@@ -210,6 +245,13 @@ impl Hears {
         let z = (rssi - self.mean) * self.scale;
         (self.at_mean - z * z).max(self.outlier)
     }
+}
+
+/// The log-likelihood of a zone from those of its places.
+fn mixed(places: impl Iterator<Item = f32> + Clone) -> f32 {
+    let best = places.clone().fold(f32::NEG_INFINITY, f32::max);
+    let near = places.map(|s| s - best).filter(|d| *d > -NOTHING);
+    if best > f32::NEG_INFINITY { best + ln(near.map(exp).sum()) } else { best }
 }
 
 /// Log-density of an RSSI where the sensor was not heard before.

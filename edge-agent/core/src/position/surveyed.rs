@@ -92,6 +92,17 @@ impl SurveyModel {
         }
     }
 
+    /// The log-likelihood of the last emission from one zone, had one more sensor been down. `heard`: whether it heard the
+    /// emission, and how strongly. Negative infinity for a zone the walk did not visit.
+    pub(super) fn without(&self, zone: ZoneIx, sensor: usize, heard: Option<Option<f32>>) -> f32 {
+        self.places.without(zone, sensor, heard)
+    }
+
+    /// Which sensors hear each zone, in order.
+    pub(super) fn heard_by(&self) -> Vec<Vec<usize>> {
+        self.places.heard_by()
+    }
+
     /// Mean RSSI with which a sensor that hears most of what is sent in a zone hears it, dBm.
     pub(super) fn expected(&self, zone: ZoneIx, sensor: usize) -> Option<f32> {
         self.expected.get(sensor * self.zones + usize::from(zone.0)).copied().flatten()

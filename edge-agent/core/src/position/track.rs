@@ -64,6 +64,30 @@ pub struct Moved {
     pub stayed: f32,
 }
 
+/// Why a change of zone is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Nearly all weight says so.
+    Weight,
+    /// It has waited for long enough.
+    Patience,
+    /// Newer stories need its room.
+    Room,
+    /// Nothing more will be heard that could tell.
+    End,
+}
+
+impl Moved {
+    /// Why it was settled by an emission.
+    pub fn why(&self, t: Moments) -> Settled {
+        match () {
+            () if self.sure >= SURE => Settled::Weight,
+            () if t.now.saturating_sub(self.since_ms) >= t.patience => Settled::Patience,
+            () => Settled::Room,
+        }
+    }
+}
+
 /// The hypotheses of one device; the weights sum to 1 within rounding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Track {
@@ -107,6 +131,11 @@ impl Track {
     /// The likeliest zone and its probability; `None` when nothing is known.
     pub fn best(&self) -> Option<(ZoneIx, f32)> {
         self.iter().next()
+    }
+
+    /// Probability that it stays rather than walks.
+    pub fn staying(&self) -> f32 {
+        self.alive().map(|h| share(h) * (1.0 - f32::from(h.walking) / 255.0)).sum()
     }
 
     /// Probability of being in a zone now.

@@ -2,7 +2,7 @@
 //!
 //! A receipt waits [`WAIT`] (or as long as the configuration says): whoever paid leaves the shop soon, and that has to
 //! be heard. [`candidates`] are the visits that may have been in the till's zone when it was printed; [`share_out`] says
-//! who bought, when several receipts of one zone within [`TOGETHER`] have different buyers.
+//! who bought, when several receipts of one zone within `TOGETHER` have different buyers.
 
 use crate::event::VisitId;
 use crate::observation::{DayTotals, Receipt, ReceiptKind};
@@ -16,6 +16,7 @@ mod buyer;
 mod share_out;
 
 pub use buyer::{Candidate, candidates};
+pub(crate) use share_out::shares;
 pub use share_out::{Posterior, share_out};
 
 pub use book::{Book, BookEntry, BookRecord, Buyer, ReceiptEntry, TotalsEntry, Verdict};
@@ -91,7 +92,7 @@ impl Purchases {
         if self.waiting.len() > WAITING { self.waiting.pop_front() } else { None }
     }
 
-    /// The sales that wait and were printed within [`TOGETHER`] of `at`.
+    /// The sales that wait and were printed within `TOGETHER` of `at`.
     pub fn sales_around(&self, at: Timestamp) -> impl Iterator<Item = &Receipt> {
         let sale = |p: &Paper| matches!(p, Paper::Receipt(r) if r.kind == ReceiptKind::Sale);
         let around = self.waiting.iter().take_while(move |p| p.at() <= at + TOGETHER);
@@ -116,6 +117,14 @@ impl Purchases {
             d.0 == zone && d.2 == visit && d.1.since(at).as_micros().abs() <= TOGETHER.as_micros()
         };
         self.decided.iter().filter(same).map(|d| d.3).fold(0.0, f32::max)
+    }
+
+    /// The sales in `zone` about `at` whose buyers are known: when, who, how surely.
+    pub(crate) fn decided_around(&self, zone: ZoneIx, at: Timestamp) -> Vec<(Timestamp, VisitId, f32)> {
+        let near = |d: &&(ZoneIx, Timestamp, VisitId, f32)| {
+            d.0 == zone && d.1.since(at).as_micros().abs() <= TOGETHER.as_micros()
+        };
+        self.decided.iter().filter(near).map(|d| (d.1, d.2, d.3)).collect()
     }
 
     /// The next paper that is due at `now`.

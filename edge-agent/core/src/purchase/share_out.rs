@@ -26,16 +26,19 @@ pub struct Posterior {
     pub none: f32,
 }
 
+/// What speaks for each candidate, for nobody we heard, and for somebody who was heard elsewhere; in one unit.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Shares {
+    pub(crate) weights: Vec<f32>,
+    pub(crate) none: f32,
+    pub(crate) elsewhere: f32,
+}
+
 /// Who bought, of the candidates of a receipt and those of others nearby, each of which has another buyer. `heard` is the
 /// share of buyers that are heard at all.
 pub fn share_out(candidates: &[Candidate], others: &[Vec<Candidate>], heard: f32) -> Posterior {
-    let ways = ways(others, heard);
-    let free_of =
-        |slot: u32| ways.iter().filter(|(taken, _)| !taken.contains(&slot)).map(|(_, w)| w).sum::<f32>();
-    let weights: Vec<f32> = candidates.iter().map(|c| c.weight * free_of(c.slot)).collect();
-    let all: f32 = ways.iter().map(|(_, w)| w).sum();
-    let none = nobody(candidates, heard) * all;
-    let total = none + ELSEWHERE * others_there(candidates) * all + weights.iter().sum::<f32>();
+    let Shares { weights, none, elsewhere } = shares(candidates, others, heard);
+    let total = none + elsewhere + weights.iter().sum::<f32>();
     let mut p = Posterior { best: None, candidates: candidates.len() as u32, none: none / total };
     let heavier = |a: &usize, b: &usize| weights[*a].total_cmp(&weights[*b]).then(b.cmp(a));
     if let Some(best) = (0..weights.len()).max_by(heavier) {
@@ -47,6 +50,19 @@ pub fn share_out(candidates: &[Candidate], others: &[Vec<Candidate>], heard: f32
         p.best = Some((candidates[best].slot, confidence::buyer(party / total)));
     }
     p
+}
+
+/// Weighs the candidates of a receipt and those of others nearby against each other.
+pub(crate) fn shares(candidates: &[Candidate], others: &[Vec<Candidate>], heard: f32) -> Shares {
+    let ways = ways(others, heard);
+    let free_of =
+        |slot: u32| ways.iter().filter(|(taken, _)| !taken.contains(&slot)).map(|(_, w)| w).sum::<f32>();
+    let all: f32 = ways.iter().map(|(_, w)| w).sum();
+    Shares {
+        weights: candidates.iter().map(|c| c.weight * free_of(c.slot)).collect(),
+        none: nobody(candidates, heard) * all,
+        elsewhere: ELSEWHERE * others_there(candidates) * all,
+    }
 }
 
 /// Weight of nobody: the fewer buyers are heard, and the more people are in the zone anyway, the likelier it is.

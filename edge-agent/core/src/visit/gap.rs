@@ -17,6 +17,9 @@ pub(super) const FLOOR: Span = Span::from_secs(120);
 /// A silence this long is an absence whatever the device is used to.
 const CAP: Span = Span::from_secs(900);
 
+/// Visitors leave once in about 40 minutes: per second.
+const LEAVES: f32 = 1.0 / 2400.0;
+
 /// What is known of one device's gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gaps {
@@ -56,9 +59,18 @@ impl Gaps {
         self.alpha / (self.beta + silence.as_secs_f32().max(0.0))
     }
 
-    /// Probability that the device is still here after so long a silence.
+    /// Probability that a device that is still here is silent for so long.
     pub fn still_here(&self, silence: Span) -> f32 {
         libm::powf(self.beta / (self.beta + silence.as_secs_f32().max(0.0)), self.alpha)
+    }
+
+    /// Probability that a visitor is still here after so long a silence: that, against having left at any moment of it.
+    pub fn present(&self, silence: Span) -> f32 {
+        let here = self.still_here(silence);
+        // ∫ still_here from 0 to the silence; the shape is above 1 whatever was learnt.
+        let share = self.beta / (self.beta + silence.as_secs_f32().max(0.0));
+        let left = LEAVES * self.beta / (self.alpha - 1.0) * (1.0 - here / share);
+        here / (here + left)
     }
 }
 
@@ -86,5 +98,10 @@ mod tests {
         let p: Vec<f32> = [0, 30, 120, 600].map(|s| g.still_here(Span::from_secs(s))).to_vec();
         assert_eq!(p[0], 1.0);
         assert!(p.windows(2).all(|w| w[0] > w[1]));
+        let p: Vec<f32> = [0, 30, 120, 600].map(|s| g.present(Span::from_secs(s))).to_vec();
+        assert!(
+            p[0] == 1.0 && p[1] > 0.98 && p[2] > 0.9 && p[3] < 0.4 && p.windows(2).all(|w| w[0] > w[1]),
+            "{p:?}"
+        );
     }
 }

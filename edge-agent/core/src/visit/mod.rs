@@ -15,6 +15,7 @@ pub(crate) mod confidence;
 mod device;
 mod gap;
 mod stay;
+mod story;
 
 use climb::Climb;
 pub use device::{Device, Phase};
@@ -27,6 +28,7 @@ use crate::event::{
     Approached, Arrived, Direction, Dwell, EventId, ExitReason, Exited, FloorChanged, Identity, PassedBy,
     Resumed, VisitFact,
 };
+use crate::explain::{Arrival, DwellStep, Note, SilenceStep};
 use crate::position::Moved;
 use crate::site::{ZoneIx, ZoneKind};
 use crate::time::{Span, Timestamp};
@@ -79,9 +81,10 @@ pub fn heard(d: &mut Device, at: Timestamp, gap: Option<Span>, moved: &[Moved], 
         d.gaps.learn(gap);
     }
     d.emissions = d.emissions.saturating_add(1);
+    let left_at = d.last_heard();
     d.heard_at(at);
     if d.phase == Phase::Gone {
-        resume(d, at, desk);
+        resume(d, left_at, at, desk);
     }
     let Some((zone, _)) = d.track.best() else {
         d.decide_at(at + patience(d, desk));
@@ -116,11 +119,13 @@ pub fn heard(d: &mut Device, at: Timestamp, gap: Option<Span>, moved: &[Moved], 
 pub fn silent(d: &mut Device, desk: &mut Desk<'_>) -> After {
     match d.phase {
         Phase::Heard if left_unannounced(d, desk) => {
-            arrive(d, desk);
+            story::silent(d, SilenceStep::Exit, desk);
+            arrive(d, Arrival::Left, desk);
             leave(d, desk);
             After::Keep
         }
         Phase::Heard => {
+            story::silent(d, SilenceStep::Nobody, desk);
             desk.counts.unestablished += 1;
             After::Forget
         }
@@ -129,15 +134,20 @@ pub fn silent(d: &mut Device, desk: &mut Desk<'_>) -> After {
             After::Forget
         }
         Phase::Inside => {
+            story::silent(d, SilenceStep::Exit, desk);
             leave(d, desk);
             After::Keep
         }
-        Phase::Gone | Phase::NotAVisitor => After::Forget,
+        Phase::Gone | Phase::NotAVisitor => {
+            story::silent(d, SilenceStep::Forgotten, desk);
+            After::Forget
+        }
     }
 }
 
 /// The device table is full and this device must go.
 pub fn evict(d: &mut Device, desk: &mut Desk<'_>) {
+    desk.tell(d, || Note::Evicted);
     match d.phase {
         Phase::Inside => {
             publish_exit(d, ExitReason::Evicted, None, 1.0, desk);
@@ -154,16 +164,25 @@ pub fn lost_sight(d: &mut Device, desk: &mut Desk<'_>) {
 
 /// The device heard as `new` is `d` under another address: `d` goes on where `new` is.
 pub fn go_on_as(d: &mut Device, new: &Device, desk: &mut Desk<'_>) {
+    if desk.explains(d) {
+        let visit = new.visit(&desk.site.id);
+        desk.tell(d, || Note::Continued { visit, since: new.first_heard });
+    }
+    if desk.explains(new) {
+        let visit = d.visit(&desk.site.id);
+        desk.tell(new, || Note::GoesOnAs { visit });
+    }
     let later = d.millis(new.first_heard);
     d.track = new.track;
     d.track.shift(later);
+    let left_at = d.last_heard();
     d.heard_at(new.last_heard());
     d.emissions = d.emissions.saturating_add(new.emissions);
     d.floors |= new.floors;
     d.purchases = d.purchases.saturating_add(new.purchases);
     d.stays.dwells = d.stays.dwells.saturating_add(new.stays.dwells);
     if d.phase == Phase::Gone {
-        resume(d, new.first_heard, desk);
+        resume(d, left_at, new.first_heard, desk);
     }
     for stay in new.stays.all() {
         let since_ms = later + stay.since;
@@ -172,9 +191,9 @@ pub fn go_on_as(d: &mut Device, new: &Device, desk: &mut Desk<'_>) {
     }
     if new.phase == Phase::Inside {
         // Its arrival was no second visitor's.
-        desk.flow.not_a_visitor();
+        desk.flow.not_a_visitor(new.came_in(), new.name);
         if d.phase != Phase::Inside {
-            arrive(d, desk);
+            arrive(d, Arrival::OtherAddress, desk);
         }
     }
     d.decide_at(d.last_heard() + patience(d, desk));
@@ -205,6 +224,7 @@ fn door(d: &mut Device, at: Timestamp, zone: ZoneIx, desk: &mut Desk<'_>) {
     }
     d.came_to(zone);
     d.phase = Phase::Approached;
+    desk.tell(d, || Note::Approached { outside: (outside, AT_DOOR) });
     let fact = VisitFact::Approached(Approached { zone: desk.zone_id(zone) });
     desk.publish(d, at, confidence::approach(outside), fact);
 }
@@ -220,36 +240,48 @@ fn count_inside(d: &mut Device, desk: &Desk<'_>) {
 
 /// Publishes the arrival once inside is established.
 fn arrival(d: &mut Device, at: Timestamp, desk: &mut Desk<'_>) {
-    let established = match d.phase {
+    let presence = at.since(d.first_heard);
+    let why = match d.phase {
         Phase::Approached => {
-            let came_in = d.inside_in_a_row >= INSIDE_IN_A_ROW && at.since(d.first_heard) >= NOT_PASSING;
+            let in_a_row = (d.inside_in_a_row, INSIDE_IN_A_ROW);
+            let came_in = in_a_row.0 >= in_a_row.1 && presence >= NOT_PASSING;
             // Nobody takes minutes to pass a door; in front of it people wait for a bus.
             let on_the_pavement = d.door().is_some_and(|z| desk.site.zone(z).kind == ZoneKind::Perimeter);
-            let dwelt = !on_the_pavement && at.since(d.came_in()) >= desk.config.dwell_threshold;
-            came_in || dwelt
+            let at_door = (at.since(d.came_in()), desk.config.dwell_threshold);
+            let dwelt = !on_the_pavement && at_door.0 >= at_door.1;
+            match () {
+                () if came_in => Some(Arrival::Inside { in_a_row, presence: (presence, NOT_PASSING) }),
+                () => dwelt.then_some(Arrival::AtTheDoor(at_door.0, at_door.1)),
+            }
         }
-        Phase::Heard => !d.was_here && d.stays.moves() >= MOVES && at.since(d.first_heard) <= SOON,
-        Phase::Inside | Phase::Gone | Phase::NotAVisitor => false,
+        Phase::Heard => {
+            let moved_on = !d.was_here && d.stays.moves() >= MOVES && presence <= SOON;
+            let why = Arrival::MovedOn { zones: (d.stays.moves(), MOVES), within: (presence, SOON) };
+            moved_on.then_some(why)
+        }
+        Phase::Inside | Phase::Gone | Phase::NotAVisitor => None,
     };
-    if established {
-        arrive(d, desk);
+    if let Some(why) = why {
+        arrive(d, why, desk);
     }
 }
 
-fn arrive(d: &mut Device, desk: &mut Desk<'_>) {
+fn arrive(d: &mut Device, why: Arrival, desk: &mut Desk<'_>) {
     let door = d.door().filter(|z| desk.site.zone(*z).kind != ZoneKind::Perimeter);
     let zone = door.or(d.stays.current().map(|s| s.zone)).or(d.track.best().map(|(z, _)| z));
     let Some(zone) = zone else { return };
     d.phase = Phase::Inside;
-    let confidence = confidence::arrival(d.door().is_some(), desk.locator.inside(&d.track));
+    let inside = desk.locator.inside(&d.track);
+    let confidence = confidence::arrival(d.door().is_some(), inside);
+    desk.tell(d, || Note::Arrived { why, first_heard: d.first_heard, inside });
     let fact = VisitFact::Arrived(Arrived { zone: desk.zone_id(zone), floor: desk.floor_id_of(zone) });
     desk.publish(d, d.came_in(), confidence, fact);
     d.arrived_seq = u8::try_from(d.seq).unwrap_or(u8::MAX);
     let floor = desk.locator.floor_of(zone);
-    desk.flow.arrived(zone, floor);
+    desk.flow.arrived(d.came_in(), zone, floor);
     // Where it had settled by the time the arrival was sure, it went after it arrived.
     let Some(stay) = d.stays.current().filter(|s| s.zone != zone) else { return };
-    desk.flow.entered_zone(stay.zone);
+    desk.flow.entered_zone(d.moment(stay.since), stay.zone);
     if let Some(on) = d.climbs.on().filter(|on| *on != floor) {
         publish_floor_change(d, Climb { from: floor, to: on, since: stay.since, sure: stay.sure }, desk);
     }
@@ -274,14 +306,17 @@ fn take(d: &mut Device, turn: Turn, desk: &mut Desk<'_>) {
     let floor = desk.locator.floor_of(stay.zone);
     d.floors |= Device::floor_bit(floor);
     if d.phase == Phase::Inside {
-        desk.flow.entered_zone(stay.zone);
+        desk.flow.entered_zone(d.moment(stay.since), stay.zone);
     }
 }
 
 /// Says that the floor changed, if it did.
 fn climbed(d: &mut Device, climb: Option<Climb>, desk: &mut Desk<'_>) {
-    if let Some(climb) = climb.filter(|_| d.phase == Phase::Inside) {
+    let Some(climb) = climb else { return };
+    if d.phase == Phase::Inside {
         publish_floor_change(d, climb, desk);
+    } else {
+        story::climbed(d, &climb, desk);
     }
 }
 
@@ -296,8 +331,9 @@ fn publish_floor_change(d: &mut Device, climb: Climb, desk: &mut Desk<'_>) {
     let (floor, p) = desk.locator.floor(&d.track);
     let still = if floor == climb.to { p } else { 0.0 };
     let kept = d.last_heard().since(since).as_secs_f32();
+    story::climbed(d, &climb, desk);
     desk.publish(d, since, confidence::climb(climb.sure, kept, d.gaps.mean(), still), fact);
-    desk.flow.entered_floor(climb.to);
+    desk.flow.entered_floor(since, climb.to);
 }
 
 /// Says that a stay has become a dwell.
@@ -319,6 +355,9 @@ fn finish_stays(d: &mut Device, gone: bool, desk: &mut Desk<'_>) {
     } else {
         desk.locator.settle_all(&mut d.track, &mut moved);
     }
+    for m in &moved {
+        desk.tell(d, || Note::moved(d, m, None));
+    }
     go(d, &moved, desk);
     let climb = d.climbs.conclude();
     climbed(d, climb, desk);
@@ -331,14 +370,17 @@ fn finish_stays(d: &mut Device, gone: bool, desk: &mut Desk<'_>) {
 /// A stay is over: says so if it was a dwell.
 fn end_stay(d: &mut Device, stay: Stay, published: bool, desk: &mut Desk<'_>) {
     if d.phase != Phase::Inside || !(published || is_dwell(d, &stay, desk)) {
+        let so = if d.phase == Phase::Inside { DwellStep::WasNone } else { DwellStep::NotArrived };
+        story::stayed(d, &stay, so, desk);
         return;
     }
     if !published {
         publish_dwell_start(d, &stay, desk);
     }
     d.stays.dwells = d.stays.dwells.saturating_add(1);
-    desk.flow.dwelt(stay.zone, stay.length());
     let until = d.moment(stay.until);
+    desk.flow.dwelt(until, d.name, stay.zone, stay.length());
+    story::stayed(d, &stay, DwellStep::Ends, desk);
     let fact = VisitFact::DwellEnded(dwell(d, &stay, until, desk));
     desk.publish(d, until, sure(d, &stay, desk), fact);
 }
@@ -355,6 +397,7 @@ fn sure(d: &Device, stay: &Stay, desk: &Desk<'_>) -> f32 {
 
 fn publish_dwell_start(d: &mut Device, stay: &Stay, desk: &mut Desk<'_>) {
     let passed = d.moment(stay.since) + desk.config.dwell_threshold;
+    story::stayed(d, stay, DwellStep::Begins, desk);
     let fact = VisitFact::DwellStarted(dwell(d, stay, passed, desk));
     desk.publish(d, passed, confidence::dwell_start(sure(d, stay, desk)), fact);
 }
@@ -372,15 +415,28 @@ fn dwell(d: &Device, stay: &Stay, until: Timestamp, desk: &Desk<'_>) -> Dwell {
 
 /// How long a silence is waited out before something is decided.
 fn patience(d: &Device, desk: &Desk<'_>) -> Span {
-    let at_door = 1.0 - desk.locator.inside(&d.track) > AT_DOOR;
+    let waited = d.gaps.quantile(quantile(d, desk));
     match d.phase {
-        Phase::Inside if at_door => d.gaps.quantile(PROVISIONAL_AT_DOOR),
+        Phase::Inside if is_at_door(d, desk) => waited,
         // A phone that slept in a pocket was not used to it before: 270 s is the 95th percentile of real gaps.
-        Phase::Inside | Phase::Gone => d.gaps.quantile(PROVISIONAL).max(POCKET),
-        // Nothing was said yet that would have to be taken back: no hurry.
-        Phase::Heard | Phase::Approached => d.gaps.quantile(FINAL),
+        Phase::Inside | Phase::Gone => waited.max(POCKET),
+        Phase::Heard | Phase::Approached => waited,
         Phase::NotAVisitor => REMEMBERED,
     }
+}
+
+/// The share of gaps that are longer than the silence that is waited out.
+fn quantile(d: &Device, desk: &Desk<'_>) -> f32 {
+    match d.phase {
+        Phase::Inside if is_at_door(d, desk) => PROVISIONAL_AT_DOOR,
+        Phase::Inside | Phase::Gone => PROVISIONAL,
+        // Nothing was said yet that would have to be taken back: no hurry.
+        Phase::Heard | Phase::Approached | Phase::NotAVisitor => FINAL,
+    }
+}
+
+fn is_at_door(d: &Device, desk: &Desk<'_>) -> bool {
+    1.0 - desk.locator.inside(&d.track) > AT_DOOR
 }
 
 /// Never heard at a door when it came, but gone now: somebody, and not something, left. That it was not merely a phone
@@ -394,8 +450,7 @@ fn left_unannounced(d: &Device, desk: &Desk<'_>) -> bool {
 }
 
 fn leave(d: &mut Device, desk: &mut Desk<'_>) {
-    let at_door = 1.0 - desk.locator.inside(&d.track) > AT_DOOR;
-    let reason = if at_door { ExitReason::LeftByEntrance } else { ExitReason::Absence };
+    let reason = if is_at_door(d, desk) { ExitReason::LeftByEntrance } else { ExitReason::Absence };
     let still_here = d.gaps.still_here(desk.now.since(d.last_heard()));
     publish_exit(d, reason, None, 1.0 - still_here, desk);
     d.phase = Phase::Gone;
@@ -418,7 +473,7 @@ fn publish_exit(
         None => (desk.site.any_door(), 0.0),
     };
     if reason != ExitReason::NotAVisitor {
-        desk.flow.exited(d.purchases > 0);
+        desk.flow.exited(d.last_heard(), d.name, d.purchases > 0);
     }
     let fact = VisitFact::Exited(Exited {
         zone: desk.zone_id(zone),
@@ -433,19 +488,25 @@ fn publish_exit(
     d.exit_seq = d.seq;
 }
 
-fn resume(d: &mut Device, at: Timestamp, desk: &mut Desk<'_>) {
+/// The exit of `left_at` is taken back.
+fn resume(d: &mut Device, left_at: Timestamp, at: Timestamp, desk: &mut Desk<'_>) {
     d.phase = Phase::Inside;
     let Some((zone, _)) = d.track.best() else { return };
+    desk.tell(d, || Note::Resumed);
     let exit = desk.event_id(d, "exited", d.exit_seq);
     d.exit_seq = 0;
-    desk.flow.resumed(d.purchases > 0);
+    desk.flow.resumed(left_at, d.name, d.purchases > 0);
     let fact = VisitFact::Resumed(Resumed { zone: desk.zone_id(zone), retracts: exit.to_string() });
     desk.publish(d, at, 1.0, fact);
 }
 
 fn pass_by(d: &mut Device, desk: &mut Desk<'_>) {
     let Some(zone) = d.door() else { return };
-    desk.flow.passed_by();
+    // A phone that speaks every so often is missed by chance while it passes.
+    let gap = d.gaps.mean();
+    let passing = d.last_heard().since(d.first_heard).as_secs_f32() + gap;
+    desk.flow.passed_by(d.first_heard, 1.0 - libm::expf(-passing / gap));
+    story::silent(d, SilenceStep::PassedBy, desk);
     let fact = VisitFact::PassedBy(PassedBy { zone: desk.zone_id(zone), started_at: d.first_heard });
     let confidence = 1.0 - d.gaps.still_here(desk.now.since(d.last_heard()));
     desk.publish(d, d.first_heard, confidence, fact);
@@ -460,11 +521,12 @@ fn is_staff(d: &Device, at: Timestamp, desk: &Desk<'_>) -> bool {
 
 /// Staff or equipment: what was said about it is withdrawn, and no more is said.
 fn exclude(d: &mut Device, desk: &mut Desk<'_>) {
+    story::not_a_visitor(d, desk);
     let EngineCounts { not_visitors, .. } = desk.counts;
     *not_visitors += 1;
     if d.phase == Phase::Inside {
         let arrival = desk.event_id(d, "arrived", d.arrived_seq.into());
-        desk.flow.not_a_visitor();
+        desk.flow.not_a_visitor(d.came_in(), d.name);
         publish_exit(d, ExitReason::NotAVisitor, Some(arrival), 1.0, desk);
     }
     d.phase = Phase::NotAVisitor;

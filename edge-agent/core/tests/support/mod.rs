@@ -88,6 +88,7 @@ pub fn sighting(s: i64, who: u128, zone: &str) -> Sighting {
         rssi: Some(-52),
         seq: None,
         fingerprint: None,
+        randomised: true,
         heard: Heard::Unassociated,
     }
 }

@@ -1,4 +1,4 @@
-//! What receipt feeds find around them on this machine. Nothing is bound, opened for writing or sent.
+//! What receipt feeds and sensor nodes find around them on this machine. Nothing is bound, opened for writing or sent.
 
 use super::Report;
 use super::environment::{private, reach, tls_files};
@@ -13,8 +13,15 @@ use std::path::Path;
 /// Looks at lines, ports, templates, tokens, brokers and folders.
 pub(super) fn examine(agent: &AgentConfig, offline: bool, report: &mut Report) {
     for (i, source) in agent.sources.iter().enumerate() {
-        let SourceSettings::Feed(feed) = source else { continue };
         let name = format!("source[{i}]");
+        let feed = match source {
+            SourceSettings::Feed(feed) => feed,
+            SourceSettings::Node(s) => {
+                line(&name, &s.device, report);
+                continue;
+            }
+            SourceSettings::Replay(_) | SourceSettings::Radio(_) => continue,
+        };
         match feed {
             FeedSettings::Serial(s) => {
                 line(&name, &s.device, report);

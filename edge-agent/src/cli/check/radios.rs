@@ -18,7 +18,7 @@ const BUY: &str = "use a USB adapter of docs/hardware.md, and name its interface
 pub(super) fn examine(agent: &AgentConfig, report: &mut Report) {
     let radios = agent.sources.iter().enumerate().filter_map(|(i, source)| match source {
         SourceSettings::Radio(radio) => Some((i, radio)),
-        SourceSettings::Feed(_) | SourceSettings::Replay(_) => None,
+        SourceSettings::Feed(_) | SourceSettings::Node(_) | SourceSettings::Replay(_) => None,
     });
     let mut wifi_seen = false;
     for (i, radio) in radios {
@@ -43,7 +43,7 @@ fn capabilities(report: &mut Report) {
         if held >> bit & 1 == 0 {
             report.warn(
                 format!("{name} is not held by who runs this: what needs it cannot be told"),
-                "the service holds it (systemd/edge-agent.service); check as root, or with systemd-run and AmbientCapabilities",
+                "the service holds it with systemd/edge-agent-wifi.conf; check as root to see the rest",
             );
         }
     }

@@ -18,7 +18,7 @@ pub fn to_log_line(observation: &Observation, plan: &Plan) -> Option<String> {
     match observation {
         Observation::Sighting(s) => sighting(s, plan),
         Observation::Receipt(r) => receipt(r, plan),
-        Observation::SensorHealth(_) | Observation::DayTotals(_) => None,
+        Observation::SensorHealth(_) | Observation::DayTotals(_) | Observation::DoorCount(_) => None,
     }
 }
 

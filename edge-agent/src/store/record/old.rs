@@ -4,7 +4,8 @@ use super::{DeadRecord, QueuedRecord};
 use serde::Deserialize;
 use visit_core::engine::VisitRecord;
 use visit_core::event::{
-    Attribution, Body, Event, EventId, FlowInterval, Identity, PrivacyMode, ReceiptKeyBasis, ReceiptRecorded,
+    Attribution, Body, Confidence, DwellQuantiles, Estimate, Event, EventId, FlowBasis, FlowInterval,
+    FlowPeriod, FlowScope, Identity, PrivacyMode, ReceiptKeyBasis, ReceiptRecorded, ReceiptsReconciled,
     VisitEvent, VisitId,
 };
 use visit_core::observation::{MemberToken, Pseudonym, ReceiptKind};
@@ -17,7 +18,24 @@ use visit_core::visit::{Device, Gaps, Phase};
 pub(super) struct QueuedReceipt {
     seq: u64,
     queued_at: Timestamp,
-    event: OldEvent,
+    event: OldEvent<OldReceipt>,
+}
+
+/// [`super::Kind::OldFlow`]
+#[derive(Deserialize)]
+pub(super) struct QueuedFlow {
+    seq: u64,
+    queued_at: Timestamp,
+    event: OldEvent<ReceiptRecorded>,
+}
+
+/// A dead letter of the time when flow had no hours and days.
+#[derive(Deserialize)]
+pub(super) struct DeadFlow {
+    seq: u64,
+    queued_at: Timestamp,
+    reason: String,
+    event: OldEvent<ReceiptRecorded>,
 }
 
 /// A dead letter of the time when receipts had no revisions.
@@ -26,7 +44,7 @@ pub(super) struct DeadReceipt {
     seq: u64,
     queued_at: Timestamp,
     reason: String,
-    event: OldEvent,
+    event: OldEvent<OldReceipt>,
 }
 
 /// [`super::Kind::OldLedger`]: a visit of the time when places were beliefs without a history. The visit goes on, its
@@ -110,22 +128,38 @@ impl From<Visit> for VisitRecord {
 }
 
 #[derive(Deserialize)]
-struct OldEvent {
+struct OldEvent<R> {
     id: EventId,
     site: String,
     time: Timestamp,
     detected_at: Timestamp,
     privacy_mode: PrivacyMode,
     config_version: u32,
-    body: OldBody,
+    body: OldBody<R>,
 }
 
 #[derive(Deserialize)]
 #[allow(clippy::large_enum_variant)] // gone at once
-enum OldBody {
+enum OldBody<R> {
     Visit(VisitEvent),
-    Receipt(OldReceipt),
-    Flow(FlowInterval),
+    Receipt(R),
+    Flow(OldFlow),
+    Reconciled(ReceiptsReconciled),
+}
+
+#[derive(Deserialize)]
+struct OldFlow {
+    scope: FlowScope,
+    place: String,
+    from: Timestamp,
+    until: Timestamp,
+    basis: FlowBasis,
+    suppressed: bool,
+    footfall: Option<u32>,
+    occupancy: Option<Estimate>,
+    capture_rate: Option<Confidence>,
+    bag_rate: Option<Confidence>,
+    dwell_s: Option<DwellQuantiles>,
 }
 
 #[derive(Deserialize)]
@@ -156,12 +190,25 @@ impl From<DeadReceipt> for DeadRecord {
     }
 }
 
-impl From<OldEvent> for Event {
-    fn from(old: OldEvent) -> Self {
+impl From<QueuedFlow> for QueuedRecord {
+    fn from(old: QueuedFlow) -> Self {
+        Self { seq: old.seq, queued_at: old.queued_at, event: old.event.into() }
+    }
+}
+
+impl From<DeadFlow> for DeadRecord {
+    fn from(old: DeadFlow) -> Self {
+        Self { seq: old.seq, queued_at: old.queued_at, reason: old.reason, event: old.event.into() }
+    }
+}
+
+impl<R: Into<ReceiptRecorded>> From<OldEvent<R>> for Event {
+    fn from(old: OldEvent<R>) -> Self {
         let body = match old.body {
             OldBody::Visit(visit) => Body::Visit(visit),
             OldBody::Receipt(receipt) => Body::Receipt(receipt.into()),
-            OldBody::Flow(flow) => Body::Flow(flow),
+            OldBody::Flow(flow) => Body::Flow(flow.into()),
+            OldBody::Reconciled(totals) => Body::Reconciled(totals),
         };
         Self {
             id: old.id,
@@ -171,6 +218,32 @@ impl From<OldEvent> for Event {
             privacy_mode: old.privacy_mode,
             config_version: old.config_version,
             body,
+        }
+    }
+}
+
+impl From<OldFlow> for FlowInterval {
+    fn from(old: OldFlow) -> Self {
+        Self {
+            scope: old.scope,
+            place: old.place,
+            period: FlowPeriod::Interval,
+            from: old.from,
+            until: old.until,
+            revision: 0,
+            basis: old.basis,
+            occupancy_basis: old.basis,
+            observed: Confidence::new(1.0),
+            suppressed: old.suppressed,
+            rounded_to: None,
+            footfall: old.footfall,
+            occupancy: old.occupancy,
+            capture_rate: old.capture_rate,
+            bag_rate: old.bag_rate,
+            sales: None,
+            conversion: None,
+            dwell_s: old.dwell_s,
+            cross_shopping: Vec::new(),
         }
     }
 }

@@ -1,0 +1,6 @@
+//! What the images of this board share.
+
+#![no_std]
+
+#[cfg(feature = "ble")]
+pub mod controller;
