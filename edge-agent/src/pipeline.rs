@@ -18,11 +18,12 @@ mod live_tests;
 
 pub use clock::{Pace, wall_clock};
 pub use engine_room::EngineRoom;
+pub(crate) use engine_room::{Without, forget_in_snapshot};
 pub use input::Input;
 pub use live::LiveInput;
 
-use crate::privacy::Privacy;
-use crate::store::{Batch, Checkpoint, Committed, Recovered, Store, StoreError};
+use crate::privacy::{ListChanges, Privacy};
+use crate::store::{Batch, Checkpoint, Committed, Forget, Recovered, Store, StoreError};
 use clock::Clock;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -30,6 +31,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use visit_core::observation::Observation;
 use visit_core::time::Timestamp;
 
 /// Events that are committed together at most.
@@ -110,7 +112,10 @@ impl Pipeline {
         // their end before their beginning.
         let Some(checkpoint) = recovered.checkpoint else { return Ok(()) };
         match self.room.restore(&checkpoint.snapshot) {
-            Ok(()) => info!(position = checkpoint.position, "going on from the last checkpoint"),
+            Ok(remembered) => {
+                self.privacy.restore(remembered);
+                info!(position = checkpoint.position, "going on from the last checkpoint");
+            }
             Err(why) => {
                 warn!("the last checkpoint cannot be used, going on from the ledger: {why}");
                 self.room.take_up(recovered.ledger, Vec::new(), wall);
@@ -148,19 +153,19 @@ impl Pipeline {
                 if let Some(now) = clock.now() {
                     self.room.advance(now.min(at));
                 }
-                self.look_after(&mut housekeeping);
+                self.look_after(&mut housekeeping).await;
             }
             if cancel.is_cancelled() {
                 break;
             }
             // A refused observation is counted where it was refused.
             if let Ok(kept) = self.privacy.observe(observation) {
-                self.room.observe(kept);
+                self.take_in(kept);
             }
             report.observations += 1;
             position = self.input.position();
             if self.input.can_rewind() && checkpointed.elapsed() >= self.checkpoint {
-                let checkpoint = Checkpoint { snapshot: self.room.snapshot(), position };
+                let checkpoint = Checkpoint { snapshot: self.snapshot(), position };
                 self.commit(&mut report, Some(checkpoint), cancel).await?;
                 (checkpointed, oldest_uncommitted) = (Instant::now(), None);
             }
@@ -171,7 +176,7 @@ impl Pipeline {
                     oldest_uncommitted = None;
                 }
             }
-            self.look_after(&mut housekeeping);
+            self.look_after(&mut housekeeping).await;
             since_yield += 1;
             if since_yield >= BURST {
                 tokio::task::yield_now().await;
@@ -194,12 +199,24 @@ impl Pipeline {
             self.room.run_out();
             report.ended = true;
         }
-        let checkpoint =
-            self.input.can_rewind().then(|| Checkpoint { snapshot: self.room.snapshot(), position });
+        let checkpoint = self.input.can_rewind().then(|| Checkpoint { snapshot: self.snapshot(), position });
         self.commit(&mut report, checkpoint, cancel).await?;
         self.report_health();
         report.bad_records = self.input.bad_records();
         Ok(report)
+    }
+
+    /// The engine takes an observation in; what it finds to be no visitor is remembered.
+    fn take_in(&mut self, observation: Observation) {
+        self.room.forget_buyers(self.privacy.first_day_kept(observation.at()));
+        self.room.observe(observation);
+        for device in self.room.take_not_visitors() {
+            self.privacy.not_a_visitor(device);
+        }
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        self.room.snapshot(&self.privacy.remembered())
     }
 
     /// The next observation; problems of the source are logged and counted, and it goes on.
@@ -222,22 +239,47 @@ impl Pipeline {
         checkpoint: Option<Checkpoint>,
         cancel: &CancellationToken,
     ) -> Result<(), PipelineError> {
-        let Some(batch) = self.room.take_batch(wall_clock(), checkpoint) else { return Ok(()) };
+        let Some(mut batch) = self.room.take_batch(wall_clock(), checkpoint) else { return Ok(()) };
+        self.privacy.gate(&mut batch);
         let Committed { queued, .. } = persist(&self.store, batch, cancel).await?;
         report.events += queued;
         Ok(())
     }
 
-    /// Every now and then: the key of the day, and a word about health.
-    fn look_after(&mut self, last: &mut Instant) {
+    /// Every now and then: the key of the day, the lists of people, what grows old in the store, and a word about health.
+    async fn look_after(&mut self, last: &mut Instant) {
         if last.elapsed() < HOUSEKEEPING {
             return;
         }
         *last = Instant::now();
-        if let Err(why) = self.privacy.advance(wall_clock()) {
+        let now = wall_clock();
+        if let Err(why) = self.privacy.advance(now) {
             error!("cannot save the key of the day, yesterday's is still on disk: {why}");
         }
+        let changes = self.privacy.look_after();
+        self.withdraw(changes, now).await;
+        if let Err(why) = self.store.look_after(now).await {
+            error!(
+                "what may no longer be kept could not be taken out of the store, it is tried again: {why}"
+            );
+        }
         self.report_health();
+    }
+
+    /// Members who no longer agree are taken out of what waits.
+    async fn withdraw(&mut self, changes: ListChanges, at: Timestamp) {
+        let members = changes.withdrawn;
+        if members.is_empty() {
+            return;
+        }
+        for member in &members {
+            self.room.forget_member(*member);
+        }
+        let (visits, ledger) = (Vec::new(), Vec::new());
+        let who = Forget { visits, members, ledger, checkpoint: None, asked: false, at };
+        if let Err(why) = self.store.forget(who).await {
+            error!("members who withdrew their consent could not be taken out of the store: {why}");
+        }
     }
 
     fn report_health(&self) {
@@ -253,6 +295,10 @@ impl Pipeline {
             "ears": self.input.ears(),
             "receipts_waiting": stats.pending,
             "privacy_dropped": counted(&dropped),
+            "privacy_stopped": self.privacy.stopped(),
+            "privacy_degraded": stats.degraded,
+            "privacy_lists": self.privacy.lists().collect::<std::collections::BTreeMap<_, _>>(),
+            "staff_remembered": self.privacy.staff_remembered(),
             "engine": counted(&self.room.counts().named()),
             "devices": self.room.devices(),
             "outbox": {

@@ -80,17 +80,13 @@ impl Agent {
 
     /// What it has written up to now.
     pub fn output(&self) -> Result<String> {
-        // The offset is shared with the writer: read by position, do not seek.
-        let mut bytes = vec![0; usize::try_from(self.output.metadata()?.len())?];
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match self.output.read_at(&mut bytes[filled..], filled as u64)? {
-                0 => break,
-                n => filled += n,
-            }
-        }
-        bytes.truncate(filled);
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        read(&self.output)
+    }
+
+    /// Reads what it has written, whenever asked, while it is waited for.
+    pub fn log(&self) -> impl Fn() -> String + use<> {
+        let file = self.output.try_clone();
+        move || file.as_ref().map_or_else(|_| String::new(), |file| read(file).unwrap_or_default())
     }
 
     /// Waits at most `limit`; the exit status when it has ended by then.
@@ -144,6 +140,20 @@ impl Agent {
         };
         Ok(Finished { code: status.code(), output: self.output()? })
     }
+}
+
+fn read(file: &File) -> Result<String> {
+    // The offset is shared with the writer: read by position, do not seek.
+    let mut bytes = vec![0; usize::try_from(file.metadata()?.len())?];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], filled as u64)? {
+            0 => break,
+            n => filled += n,
+        }
+    }
+    bytes.truncate(filled);
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 impl Drop for Agent {

@@ -3,6 +3,8 @@
 //!
 //! A leak in a spelling not listed in [`Hunt::address`] would not be found; nor would one that a storage
 //! engine has cut in two.
+//!
+//! Stands alone: tests of other crates include this file.
 
 use anyhow::{Context, Result};
 use std::collections::HashMap;
@@ -16,18 +18,6 @@ pub struct Hunt {
 }
 
 impl Hunt {
-    /// For everything that was put into a day.
-    pub fn for_day(facts: &crate::day::DayFacts) -> Self {
-        let mut hunt = Self::default();
-        for address in &facts.addresses {
-            hunt.address(*address);
-        }
-        for text in facts.ssids.iter().chain(&facts.members).chain(&facts.cards) {
-            hunt.text(text);
-        }
-        hunt
-    }
-
     /// An address: raw, hexadecimal without separator and with `:` `-` `.`, both cases, as a number; all
     /// of it in both byte orders.
     pub fn address(&mut self, address: [u8; 6]) {
@@ -58,6 +48,17 @@ impl Hunt {
         let hex = spell(text.as_bytes(), "");
         self.pattern(hex.to_uppercase().into_bytes(), format!("text {text}, hexadecimal"));
         self.pattern(hex.into_bytes(), format!("text {text}, hexadecimal"));
+    }
+
+    /// A number of 128 bits (pseudonym, visit, member token): raw in both byte orders, hexadecimal of both cases.
+    pub fn number(&mut self, number: u128) {
+        for (order, bytes) in [("big-endian", number.to_be_bytes()), ("little-endian", number.to_le_bytes())]
+        {
+            self.pattern(bytes.to_vec(), format!("number {number:032x}, {order}"));
+        }
+        let hex = format!("{number:032x}");
+        self.pattern(hex.to_uppercase().into_bytes(), format!("number {hex}, upper-case hexadecimal"));
+        self.pattern(hex.clone().into_bytes(), format!("number {hex}, hexadecimal"));
     }
 
     /// How many patterns are looked for.
@@ -145,6 +146,20 @@ mod tests {
             b"63616e6172792d6e6574776f726b2d303031",
         ] {
             assert!(!hunt().search(leak).is_empty(), "{}", String::from_utf8_lossy(leak));
+        }
+    }
+
+    #[test]
+    fn numbers_are_found_in_both_orders() {
+        let mut hunt = Hunt::default();
+        hunt.number(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
+        for leak in [
+            &b"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff"[..],
+            b"\xff\xee\xdd\xcc\xbb\xaa\x99\x88\x77\x66\x55\x44\x33\x22\x11\x00",
+            b"00112233445566778899aabbccddeeff",
+            b"00112233445566778899AABBCCDDEEFF",
+        ] {
+            assert_eq!(hunt.search(leak).len(), 1);
         }
     }
 

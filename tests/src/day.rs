@@ -8,6 +8,7 @@
 //! It stands for no real mall and nothing is tuned on it: it makes events of most kinds, with addresses,
 //! SSIDs, member and card numbers that are known and can be hunted for.
 
+use crate::canary::Hunt;
 use crate::random::Random;
 use anyhow::Result;
 use std::collections::BTreeSet;
@@ -30,6 +31,20 @@ pub struct DayFacts {
     pub lines: usize,
     /// Receipts among them.
     pub receipts: usize,
+}
+
+impl Hunt {
+    /// For everything that was put into a day.
+    pub fn for_day(facts: &DayFacts) -> Self {
+        let mut hunt = Self::default();
+        for address in &facts.addresses {
+            hunt.address(*address);
+        }
+        for text in facts.ssids.iter().chain(&facts.members).chain(&facts.cards) {
+            hunt.text(text);
+        }
+        hunt
+    }
 }
 
 /// Length of the day from its first to about its last line.

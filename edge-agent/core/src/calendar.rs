@@ -23,7 +23,7 @@ impl Calendar {
         Self { offsets, day_starts_s }
     }
 
-    /// The local hour of a moment: from when, and until when.
+    /// The local hour of a moment: from when, and until when. The hour that the end of summer time repeats is one of two.
     pub fn hour(&self, at: Timestamp) -> (Timestamp, Timestamp) {
         self.period(at, HOUR_S, 0)
     }
@@ -53,7 +53,9 @@ impl Calendar {
         let guess = |offset: i64| Timestamp::from_micros((local_s - offset).saturating_mul(1_000_000));
         let before = self.offset(guess(self.offset(guess(0)) + HOUR_S));
         let with_before = guess(before);
-        if self.offset(with_before) == before { with_before } else { guess(self.offset(with_before)) }
+        let after = self.offset(with_before);
+        // Skipped when summer time begins: later by as much as is skipped.
+        if after == before || self.offset(guess(after)) != after { with_before } else { guess(after) }
     }
 
     fn offset(&self, at: Timestamp) -> i64 {

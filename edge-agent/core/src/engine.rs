@@ -14,6 +14,7 @@
 mod continuity;
 mod counts;
 mod desk;
+mod erase;
 mod intake;
 mod lessons;
 mod receipt_story;
@@ -59,6 +60,8 @@ pub enum Output {
         /// Pseudonym of the device; a later link of the same address replaces it.
         device: Pseudonym,
     },
+    /// What was heard under this pseudonym is staff or equipment: the shell may remember whose address it is.
+    NotAVisitor(Pseudonym),
     /// What was taken in under this ticket ([`crate::observation::Receipt::ticket`]) is recorded, or was before: the
     /// shell need not keep it any longer. Belongs to the same commit as the events before it.
     Settled(u64),

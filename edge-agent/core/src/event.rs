@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 mod flow;
 mod json;
+mod privacy;
 mod receipts;
 #[cfg(feature = "schema")]
 pub mod samples;
@@ -21,6 +22,7 @@ pub mod schema;
 
 pub use flow::{CrossShopping, DwellQuantiles, Estimate, FlowBasis, FlowInterval, FlowPeriod, FlowScope};
 pub use json::{CloudEvent, Extra};
+pub use privacy::{Changed, DegradeReason, Degraded, Erased, PrivacyNotice, Setting};
 pub use receipts::{
     Attribution, DeclaredTotals, ReceiptKeyBasis, ReceiptRecorded, ReceiptsReconciled, RecordedTotals,
 };
@@ -148,6 +150,8 @@ pub enum Body {
     Flow(FlowInterval),
     /// The receipts of a day were compared with what the till says.
     Reconciled(ReceiptsReconciled),
+    /// Something happened to data about persons.
+    Privacy(PrivacyNotice),
 }
 
 /// A fact about one visit.
@@ -394,6 +398,7 @@ impl Event {
             Body::Receipt(_) => "mall.receipt.recorded".into(),
             Body::Reconciled(_) => "mall.receipt.reconciled".into(),
             Body::Flow(_) => "mall.flow.interval".into(),
+            Body::Privacy(p) => format!("mall.privacy.{}", p.kind()),
         }
     }
 
@@ -411,6 +416,7 @@ impl Event {
                     FlowPeriod::Hour | FlowPeriod::Day => format!("{topic}/{}", f.period.as_str()),
                 }
             }
+            Body::Privacy(p) => format!("{site}/privacy/{}", p.kind()),
         }
     }
 

@@ -67,6 +67,9 @@ pub enum Heard {
     Advertisement,
     /// A beacon the site knows as a member's app or tag: its identity is stable.
     Tag,
+    /// A device that was staff or equipment on an earlier day, as the shell remembers: no visitor from the first
+    /// frame on.
+    Fixture,
 }
 
 /// The keyed pseudonym of a transmitter address: it changes every business day and cannot be reversed

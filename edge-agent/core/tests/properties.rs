@@ -198,7 +198,7 @@ fn holds(out: &[Output]) -> Result<(), TestCaseError> {
                 }
             }
             Body::Receipt(r) => r.retracts.map(|id| id.to_string()),
-            Body::Reconciled(_) => None,
+            Body::Reconciled(_) | Body::Privacy(_) => None,
             Body::Flow(f) => {
                 prop_assert!(f.from < f.until);
                 None

@@ -135,12 +135,8 @@ fn assemble(
     let consent_list = folder.path().join("consented.txt");
     std::fs::write(&consent_list, CONSENTED.join("\n")).context("consent list")?;
     let settings = PrivacySettings {
-        mode: PrivacyMode::Consented,
-        key_file: folder.path().join("privacy.key"),
         consent_list: Some(consent_list),
-        k: 10,
-        rssi_floor: None,
-        excluded_zones: Vec::new(),
+        ..PrivacySettings::new(PrivacyMode::Consented, folder.path().join("privacy.key"))
     };
     let tags = [TagRule { uuid: site::MEMBER_TAG_UUID, means: TagMeaning::Member }];
     let privacy = Privacy::for_recording(&settings, &tags, site, now).context("privacy")?;

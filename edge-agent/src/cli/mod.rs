@@ -7,6 +7,7 @@ pub mod demo;
 pub mod exit;
 pub mod inputs;
 pub mod outbox;
+pub mod privacy;
 pub mod record;
 pub mod replay;
 pub mod run;
@@ -42,6 +43,7 @@ enum Command {
     CheckTemplate(check_template::CheckTemplateArgs),
     /// Look into the outbox of a stopped daemon.
     Outbox(outbox::OutboxArgs),
+    Privacy(privacy::PrivacyArgs),
     Record(record::RecordArgs),
     Survey(survey::SurveyArgs),
     Tap(tap::TapArgs),
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::CheckTemplate(args) => check_template::run(&args),
         Command::Outbox(args) => outbox::run(&args),
+        Command::Privacy(args) => privacy::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Survey(args) => survey::run(&args),
         Command::Tap(args) => tap::run(&args),

@@ -155,7 +155,7 @@ impl Player<'_> {
                         told.out.write(&told.story.told(&step))?;
                     }
                 }
-                Output::Ledger(_) | Output::Settled(_) => {}
+                Output::Ledger(_) | Output::Settled(_) | Output::NotAVisitor(_) => {}
             }
         }
         Ok(())

@@ -12,10 +12,10 @@ use crate::ears::radios::Radios;
 use crate::ears::{self, Ears};
 use crate::feeds::start as feeds;
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, PipelineError, wall_clock};
-use crate::privacy::{Privacy, PrivacyError};
+use crate::privacy::{Privacy, PrivacyError, span};
 use crate::publish::PublisherError;
 use crate::publish::{Identity, MqttConfig, Password, Protocol, TlsConfig};
-use crate::store::{OpenError, Store, StoreOptions};
+use crate::store::{OpenError, PrivacyRules, Store, StoreOptions};
 use clap::Args;
 use gateway::names::Names;
 use gateway::source::{Replay, ReplayInput, Source};
@@ -25,9 +25,10 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tracing::{info, warn};
 use visit_core::engine::EngineConfig;
+use visit_core::event::PrivacyMode;
 use visit_core::position::SurveyModel;
 use visit_core::site::Site;
-use visit_core::time::Span;
+use visit_core::time::{Span, Timestamp};
 
 /// Arguments of `run`.
 #[derive(Args, Clone, Debug)]
@@ -71,8 +72,8 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let privacy = if live { Privacy::open } else { Privacy::for_recording };
     let privacy =
         privacy(&agent.privacy, &agent.inference.tags, &site, now).map_err(|e| privacy_failure(&e))?;
-    let mut options = StoreOptions::new(now);
-    options.max_bytes = agent.store.max_bytes;
+    let privacy = privacy.with_staff_presence(span(agent.inference.staff_presence));
+    let options = store_options(&agent, &site, version, now);
     let (store, recovered) = Store::open(&agent.store.dir, &options).map_err(|e| store_failure(&e))?;
     let session = recovered.session;
     let (health, health_seen) = watch::channel(Value::Null);
@@ -133,6 +134,22 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     Ok(if report.pipeline.bad_records > 0 { Exit::BadData } else { Exit::Ok })
 }
 
+/// How the store is to be opened.
+pub(super) fn store_options(agent: &AgentConfig, site: &Site, version: u32, now: Timestamp) -> StoreOptions {
+    let ttl = |mode| agent.privacy.ttl(mode).map_or(Span::ZERO, span);
+    let rules = PrivacyRules {
+        mode: agent.privacy.mode,
+        ttl: [ttl(PrivacyMode::Pseudonymous), ttl(PrivacyMode::Consented)],
+        k: agent.privacy.k,
+        site: site.id.clone(),
+        gateway: agent.gateway.clone(),
+        config_version: version,
+        settings: agent.privacy.in_words(),
+    };
+    let privacy = Some(rules);
+    StoreOptions { max_bytes: agent.store.max_bytes, privacy, ..StoreOptions::new(now) }
+}
+
 /// All recordings are merged by time, so they have one clock.
 fn common_pace(agent: &AgentConfig) -> Result<Pace, Failure> {
     let mut speeds = replays(agent).map(|replay| replay.speed);
@@ -176,7 +193,6 @@ pub(super) fn engine_config(
     survey: Option<Arc<SurveyModel>>,
     version: u32,
 ) -> EngineConfig {
-    let span = |d: std::time::Duration| Span::from_micros(i64::try_from(d.as_micros()).unwrap_or(i64::MAX));
     EngineConfig {
         privacy_mode: agent.privacy.mode,
         config_version: version,
@@ -241,9 +257,9 @@ pub(super) fn start_log(settings: &LogSettings) {
     }
 }
 
-fn privacy_failure(e: &PrivacyError) -> Failure {
+pub(super) fn privacy_failure(e: &PrivacyError) -> Failure {
     let exit = match e {
-        PrivacyError::Key { source, .. } | PrivacyError::Consent { source, .. }
+        PrivacyError::Key { source, .. } | PrivacyError::List { source, .. }
             if source.kind() == std::io::ErrorKind::PermissionDenied =>
         {
             Exit::NoPermission
@@ -253,7 +269,7 @@ fn privacy_failure(e: &PrivacyError) -> Failure {
     Failure::new(exit, e.to_string())
 }
 
-fn store_failure(e: &OpenError) -> Failure {
+pub(super) fn store_failure(e: &OpenError) -> Failure {
     let exit = match e {
         OpenError::Locked { .. } => Exit::Unavailable,
         OpenError::NotWritable { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {

@@ -2,17 +2,17 @@
 
 use super::ears;
 use super::feeds::{self, FeedKind};
+use super::privacy;
 use super::radios::{self, RadioKind};
 use super::reader::{Document, Located, Table};
 use super::settings::{
     AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,
-    PrivacySettings, ReplaySettings, Role, SourceSettings, StoreSettings, TagMeaning, TagRule,
+    ReplaySettings, Role, SourceSettings, StoreSettings, TagMeaning, TagRule,
 };
 use super::{ConfigErrors, Loaded};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use visit_core::event::PrivacyMode;
 use visit_core::site::id_problem;
 
 /// What was read of a configuration, right or wrong.
@@ -64,7 +64,7 @@ pub(super) struct Reader<'a> {
 }
 
 /// A key and what to think about.
-type Doubt = (String, String);
+pub(super) type Doubt = (String, String);
 
 impl Reader<'_> {
     fn agent(&self, root: &Table<'_>) -> (AgentConfig, Vec<Doubt>) {
@@ -83,7 +83,7 @@ impl Reader<'_> {
             role,
             sources: self.sources(root),
             mqtt: self.mqtt(root, &mut doubts),
-            privacy: self.privacy(&root.table("privacy"), &store, &mut doubts),
+            privacy: privacy::privacy(self, &root.table("privacy"), &store, &mut doubts),
             inference: self.inference(&root.table("inference")),
             receipts: feeds::receipts(self, &root.table("receipts")),
             log: log(&root.table("log")),
@@ -223,42 +223,6 @@ impl Reader<'_> {
         written.then(|| MqttTlsSettings { ca: ca.unwrap_or_default(), client: cert.zip(key) })
     }
 
-    fn privacy(&self, t: &Table<'_>, store: &StoreSettings, doubts: &mut Vec<Doubt>) -> PrivacySettings {
-        let mode = t.one_of("mode", MODES).unwrap_or(PrivacyMode::Pseudonymous);
-        let consent_list = self.path(t, "consent_list", "\"/etc/edge-agent/consent.txt\"");
-        match (mode, &consent_list) {
-            (PrivacyMode::Consented, None) => {
-                let message = "is missing; consented mode links nobody without the list of members who agreed: \
-                               write consent_list = \"/etc/edge-agent/consent.txt\"";
-                t.problem("consent_list", message);
-            }
-            (PrivacyMode::Count | PrivacyMode::Pseudonymous, Some(_)) => {
-                let message = "is not used in this mode; only mode = \"consented\" links members";
-                doubts.push(("privacy.consent_list".into(), message.into()));
-            }
-            _ => {}
-        }
-        let settings = PrivacySettings {
-            mode,
-            key_file: self.path(t, "key_file", "\"/var/lib/edge-agent/privacy.key\"").unwrap_or_else(|| {
-                // Beside the store, not in it: a damaged store is moved aside, and the key must stay.
-                store.dir.parent().unwrap_or(&store.dir).join("privacy.key")
-            }),
-            consent_list,
-            k: number(t, "k", 1..=1_000, 10),
-            rssi_floor: t.integer("rssi_floor", -120..=-1, "-90").and_then(|r| i8::try_from(r).ok()),
-            excluded_zones: t.strings("excluded_zones", "[\"F1-Z03\"]").unwrap_or_default(),
-        };
-        if settings.k < 5 {
-            doubts.push((
-                "privacy.k".into(),
-                format!("{} is few: flow of so small groups tells of persons", settings.k),
-            ));
-        }
-        t.done();
-        settings
-    }
-
     fn inference(&self, t: &Table<'_>) -> InferenceSettings {
         let settings = InferenceSettings {
             calibration: self.path(t, "calibration", "\"/etc/edge-agent/calibration.json\""),
@@ -396,11 +360,6 @@ const SOURCE_KINDS: &[(&str, SourceKind)] = &[
     ("http", SourceKind::Feed(FeedKind::Http)),
     ("mqtt", SourceKind::Feed(FeedKind::Mqtt)),
     ("folder", SourceKind::Feed(FeedKind::Folder)),
-];
-const MODES: &[(&str, PrivacyMode)] = &[
-    ("pseudonymous", PrivacyMode::Pseudonymous),
-    ("count", PrivacyMode::Count),
-    ("consented", PrivacyMode::Consented),
 ];
 const MEANINGS: &[(&str, TagMeaning)] =
     &[("member", TagMeaning::Member), ("staff", TagMeaning::Staff), ("asset", TagMeaning::Asset)];

@@ -10,6 +10,7 @@
 mod agent;
 mod ears;
 mod feeds;
+mod privacy;
 mod radios;
 mod reader;
 mod settings;
@@ -20,11 +21,12 @@ pub use feeds::{
     FeedSettings, FolderSettings, HttpSettings, MqttFeedSettings, Parity, PrinterSettings, ReceiptSettings,
     SerialSettings,
 };
+pub use privacy::{PrivacySettings, mode_word};
 pub use radios::{BleSettings, RadioSettings, WifiSettings};
 pub use reader::Located;
 pub use settings::{
     AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,
-    PrivacySettings, ReplaySettings, Role, SourceSettings, StoreSettings, TagMeaning, TagRule,
+    ReplaySettings, Role, SourceSettings, StoreSettings, TagMeaning, TagRule,
 };
 
 use std::fmt;

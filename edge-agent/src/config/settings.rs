@@ -4,12 +4,12 @@
 
 use super::ears::NodeSettings;
 use super::feeds::{FeedSettings, ReceiptSettings};
+use super::privacy::PrivacySettings;
 use super::radios::RadioSettings;
 use super::reader::{Located, Places};
 use crate::calibration;
 use std::path::PathBuf;
 use std::time::Duration;
-use visit_core::event::PrivacyMode;
 use visit_core::position::SurveyModel;
 use visit_core::site::{Site, closest};
 
@@ -143,23 +143,6 @@ pub struct MqttTlsSettings {
     pub client: Option<(PathBuf, PathBuf)>,
 }
 
-/// `[privacy]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PrivacySettings {
-    /// What may be published about a person.
-    pub mode: PrivacyMode,
-    /// The gateway group's key file.
-    pub key_file: PathBuf,
-    /// Numbers of the members who agreed, one a line; in consented mode only.
-    pub consent_list: Option<PathBuf>,
-    /// Flow figures below this many people are suppressed.
-    pub k: u32,
-    /// Weaker frames are dropped, dBm.
-    pub rssi_floor: Option<i8>,
-    /// Ids of zones whose sensors are not listened to.
-    pub excluded_zones: Vec<String>,
-}
-
 /// `[inference]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InferenceSettings {
@@ -262,6 +245,7 @@ impl AgentConfig {
         let (p, i) = (&self.privacy, &self.inference);
         let mut excluded = p.excluded_zones.clone();
         excluded.sort();
+        let hours = p.opening_hours.as_ref().map_or_else(String::new, ToString::to_string);
         // Every field by its own number, so that no two configurations read alike.
         let numbers = [
             3, // version of this list
@@ -277,6 +261,8 @@ impl AgentConfig {
             excluded.len() as u64,
             u64::from(i.learn),
             calibration.len() as u64,
+            u64::from(p.remembers_staff()),
+            hours.len() as u64,
         ];
         let mut hash = blake3::Hasher::new_derive_key("edge-agent 2026-11 configuration version");
         for n in numbers {
@@ -288,7 +274,7 @@ impl AgentConfig {
         for zone in &excluded {
             hash.update(&(zone.len() as u64).to_be_bytes()).update(zone.as_bytes());
         }
-        hash.update(calibration).update(site_text.as_bytes());
+        hash.update(hours.as_bytes()).update(calibration).update(site_text.as_bytes());
         let [a, b, c, d, ..] = *hash.finalize().as_bytes();
         u32::from_be_bytes([a, b, c, d])
     }

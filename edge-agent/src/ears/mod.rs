@@ -1,7 +1,7 @@
 //! What radios and sensor nodes hear as it happens, on its way to the pipeline.
 //!
 //! A source holds an [`Ear`] for each sensor of the site map that it hears for, and never waits: a sighting for which
-//! there is no room is dropped and counted ([`path`]). Whether it can hear at all it says with [`Ear::up`] and
+//! there is no room is dropped and counted. Whether it can hear at all it says with [`Ear::up`] and
 //! [`Ear::down`]; the engine then knows that the silence of a sensor is no evidence. Until an ear says that it is up, its
 //! sensor is down, and so is every sensor of the site map for which no source hears.
 //!

@@ -12,6 +12,7 @@ pub mod documents;
 pub mod folder;
 pub mod http;
 pub mod mqtt;
+pub mod people;
 pub mod port;
 pub mod silence;
 pub mod start;

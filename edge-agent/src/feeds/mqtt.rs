@@ -28,7 +28,7 @@ const MAX_MESSAGE: u32 = 4 << 20;
 /// How long the broker keeps our session, seconds: a week.
 const SESSION: u32 = 7 * 86_400;
 /// Waits between connections: the first, doubled up to the last.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+pub(super) const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// The feed.
 pub struct Subscription {
@@ -71,7 +71,7 @@ pub async fn listen(feed: Subscription, cancel: CancellationToken) {
 
 /// One connection; gives back why it ended.
 async fn connection(feed: &Subscription) -> String {
-    let (client, mut events) = match open(feed) {
+    let (client, mut events) = match open(&feed.broker, &feed.client_id, Some(SESSION), MAX_MESSAGE) {
         Ok(both) => both,
         Err(why) => return why,
     };
@@ -161,14 +161,19 @@ async fn keep(feed: &Subscription, client: &AsyncClient, message: Publish) {
     let _ = client.try_ack(&message);
 }
 
-fn open(feed: &Subscription) -> Result<(AsyncClient, EventLoop), String> {
-    let b = &feed.broker;
-    let mut options = MqttOptions::new(&feed.client_id, b.host.clone(), b.port);
+/// A client that acknowledges by hand; with a session that outlives the connection by so many seconds, or none.
+pub(super) fn open(
+    b: &MqttConfig,
+    client_id: &str,
+    session: Option<u32>,
+    largest: u32,
+) -> Result<(AsyncClient, EventLoop), String> {
+    let mut options = MqttOptions::new(client_id, b.host.clone(), b.port);
     options.set_keep_alive(b.keep_alive);
-    options.set_clean_start(false);
-    options.set_session_expiry_interval(Some(SESSION));
+    options.set_clean_start(session.is_none());
+    options.set_session_expiry_interval(session);
     options.set_receive_maximum(Some(INFLIGHT));
-    options.set_max_packet_size(Some(MAX_MESSAGE));
+    options.set_max_packet_size(Some(largest));
     options.set_connection_timeout(b.connect_timeout.as_secs() + 1);
     options.set_manual_acks(true);
     if let Some(user) = &b.username {

@@ -3,6 +3,7 @@
 use super::folder::Folder;
 use super::http::Push;
 use super::mqtt::Subscription;
+use super::people::People;
 use super::silence::Watch;
 use super::tap::drain::{self, Reader, Readers};
 use super::tap::queue::Queue;
@@ -11,7 +12,7 @@ use super::{Board, Desk, Intake};
 use crate::config::{AgentConfig, FeedSettings, SourceSettings};
 use crate::ears::Hearing;
 use crate::pipeline::{LiveInput, wall_clock};
-use crate::privacy::BusinessCalendar;
+use crate::privacy::{BusinessCalendar, Which};
 use crate::publish::{MqttConfig, Password, Protocol, TlsConfig};
 use gateway::names::Names;
 use gateway::pos::push;
@@ -20,8 +21,10 @@ use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use visit_core::event::PrivacyMode;
 use visit_core::observation::Currency;
 use visit_core::site::{Site, TillIx};
 
@@ -128,7 +131,34 @@ pub fn start(
         tasks.spawn(tap::listen(taps, queue, board.clone(), cancel.clone()));
     }
     let desk = Desk::new(names, calendar);
-    Ok(Feeds { input: LiveInput { hearing, heard: 0, deliveries, desk, board, watch, received: 0 }, tasks })
+    let lists = people(agent, site, mqtt, cancel, &mut tasks);
+    Ok(Feeds {
+        input: LiveInput { hearing, heard: 0, deliveries, desk, board, watch, lists, received: 0 },
+        tasks,
+    })
+}
+
+/// Follows the lists of people that are published, where there are any.
+fn people(
+    agent: &AgentConfig,
+    site: &Site,
+    mqtt: &MqttConfig,
+    cancel: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) -> mpsc::Receiver<(Which, Vec<u8>)> {
+    let (lists, published) = mpsc::channel(2);
+    let privacy = &agent.privacy;
+    let consented = privacy.mode == PrivacyMode::Consented;
+    let wanted =
+        [(Which::OptOut, privacy.opt_out_topic), (Which::Consent, privacy.consent_topic && consented)];
+    let topic = |which: Which| format!("{}/{}/privacy/{}", mqtt.prefix, site.id, which.topic());
+    let topics: Vec<_> = wanted.into_iter().filter(|w| w.1).map(|(which, _)| (topic(which), which)).collect();
+    if !topics.is_empty() {
+        let client_id = format!("edge-agent-{}-{}-people", site.id, agent.gateway);
+        let people = People { broker: mqtt.clone(), client_id, topics, lists };
+        tasks.spawn(super::people::listen(people, cancel.clone()));
+    }
+    published
 }
 
 /// The taps of a configuration, each with its template; `zone` is the site's.

@@ -1,18 +1,19 @@
 //! The engine and what it said since the last commit.
 
+use crate::privacy::Remembered;
 use crate::store::{Batch, Checkpoint};
 use bincode::Options;
 use visit_core::engine::{
     Engine, EngineConfig, EngineCounts, EngineState, LedgerChange, Output, Taken, VisitRecord,
 };
-use visit_core::event::{Event, PrivacyMode};
-use visit_core::observation::Observation;
+use visit_core::event::{Event, PrivacyMode, VisitId};
+use visit_core::observation::{MemberToken, Observation, Pseudonym};
 use visit_core::purchase::BookRecord;
 use visit_core::site::Site;
 use visit_core::time::Timestamp;
 
 /// Layout of a snapshot; one of another layout is not read.
-const SNAPSHOT_VERSION: u8 = 4;
+const SNAPSHOT_VERSION: u8 = 8;
 /// A snapshot larger than this is damaged.
 const MAX_SNAPSHOT: u64 = 64 << 20;
 
@@ -24,6 +25,9 @@ pub struct EngineRoom {
     events: Vec<Event>,
     ledger: Vec<LedgerChange>,
     settled: Vec<u64>,
+    not_visitors: Vec<Pseudonym>,
+    /// Business days before this one are forgotten.
+    buyers_since: Option<i32>,
     /// Time of the newest observation.
     now: Timestamp,
 }
@@ -56,36 +60,49 @@ impl EngineRoom {
             events: Vec::new(),
             ledger: Vec::new(),
             settled: Vec::new(),
+            not_visitors: Vec::new(),
+            buyers_since: None,
             now: Timestamp::MIN,
         }
     }
 
-    /// Goes on from a snapshot.
-    pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
-        let (version, bytes) = snapshot.split_first().ok_or(SnapshotError::Empty)?;
-        if *version != SNAPSHOT_VERSION {
-            return Err(SnapshotError::Version(*version));
-        }
-        let (now, state): (Timestamp, EngineState) = layout().deserialize(bytes)?;
+    /// Goes on from a snapshot; gives what [`crate::privacy::Privacy`] knew then.
+    pub fn restore(&mut self, snapshot: &[u8]) -> Result<Remembered, SnapshotError> {
+        let (now, state, remembered) = decode(snapshot)?;
         self.engine = Engine::restore(self.site.clone(), self.config.clone(), state)?;
         self.now = now;
-        Ok(())
+        self.buyers_since = None;
+        Ok(remembered)
     }
 
-    /// Everything the engine knows. What it said belongs to the same commit.
-    pub fn snapshot(&self) -> Vec<u8> {
-        let all = (self.now, self.engine.state());
-        // Some 10 MB with many devices: a vector that grows by doubling would take up to twice that.
-        let length = layout().serialized_size(&all).unwrap_or_default();
-        let mut bytes = Vec::with_capacity(1 + usize::try_from(length).unwrap_or_default());
-        bytes.push(SNAPSHOT_VERSION);
-        layout().serialize_into(&mut bytes, &all).expect("plain data always encodes into memory");
-        bytes
+    /// Everything the engine knows, and what belongs to it. What it said belongs to the same commit.
+    pub fn snapshot(&self, remembered: &Remembered) -> Vec<u8> {
+        encode(&(self.now, self.engine.state(), remembered))
+    }
+
+    /// Receipts that wait for their decision no longer are of this member.
+    pub fn forget_member(&mut self, member: MemberToken) {
+        self.engine.forget_member(member);
+    }
+
+    /// Forgets whose the receipts of business days before `day` are.
+    pub fn forget_buyers(&mut self, day: i32) {
+        if self.buyers_since.is_none_or(|since| since < day) {
+            self.buyers_since = Some(day);
+            self.engine.forget_buyers(day);
+            self.drain();
+        }
+    }
+
+    /// Devices that turned out to be no visitors since the last call.
+    pub fn take_not_visitors(&mut self) -> Vec<Pseudonym> {
+        std::mem::take(&mut self.not_visitors)
     }
 
     /// Takes up visits of a ledger and the book of receipts; see [`Engine::take_up`].
     pub fn take_up(&mut self, ledger: Vec<VisitRecord>, book: Vec<BookRecord>, deaf_until: Timestamp) {
         self.engine.take_up(ledger, book, deaf_until);
+        self.buyers_since = None;
         self.drain();
     }
 
@@ -154,11 +171,59 @@ impl EngineRoom {
                 Output::Event(event) => self.events.push(event),
                 Output::Ledger(change) => self.ledger.push(change),
                 Output::Settled(ticket) => self.settled.push(ticket),
+                Output::NotAVisitor(device) => self.not_visitors.push(device),
                 // Offline only.
                 Output::Link { .. } | Output::Told(_) => {}
             }
         }
     }
+}
+
+/// A snapshot out of which somebody was taken.
+pub(crate) struct Without {
+    pub snapshot: Vec<u8>,
+    /// The devices of the visits that were followed in it.
+    pub found: Vec<Pseudonym>,
+}
+
+/// A snapshot without these visits and members, and the pseudonyms of the visits that were followed; `None` when there
+/// was nothing of them in it.
+pub(crate) fn forget_in_snapshot(
+    snapshot: &[u8],
+    site: &str,
+    visits: &[VisitId],
+    member: Option<MemberToken>,
+    refuse: &mut dyn FnMut(Remembered, &[Pseudonym]) -> Remembered,
+) -> Result<Option<Without>, SnapshotError> {
+    let (now, mut state, remembered) = decode(snapshot)?;
+    // Not the bytes that were read: tables are written in an order of their own each time they are read.
+    let before = encode(&(now, &state, &remembered));
+    let mut changes = Vec::new();
+    let found: Vec<_> =
+        visits.iter().filter_map(|visit| state.forget_visit(site, *visit, &mut changes)).collect();
+    if let Some(member) = member {
+        state.forget_member(member);
+    }
+    let remembered = refuse(remembered, &found);
+    let bytes = encode(&(now, state, remembered));
+    Ok((bytes != before).then_some(Without { snapshot: bytes, found }))
+}
+
+fn decode(snapshot: &[u8]) -> Result<(Timestamp, EngineState, Remembered), SnapshotError> {
+    let (version, bytes) = snapshot.split_first().ok_or(SnapshotError::Empty)?;
+    if *version != SNAPSHOT_VERSION {
+        return Err(SnapshotError::Version(*version));
+    }
+    Ok(layout().deserialize(bytes)?)
+}
+
+fn encode(all: &impl serde::Serialize) -> Vec<u8> {
+    // Some 10 MB with many devices: a vector that grows by doubling would take up to twice that.
+    let length = layout().serialized_size(all).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(1 + usize::try_from(length).unwrap_or_default());
+    bytes.push(SNAPSHOT_VERSION);
+    layout().serialize_into(&mut bytes, all).expect("plain data always encodes into memory");
+    bytes
 }
 
 fn layout() -> impl Options {

@@ -12,6 +12,7 @@ use super::{HOUSEKEEPING, Input, Pipeline, PipelineError, PipelineReport, wall_c
 use crate::ears::Hearing;
 use crate::feeds::silence::{Transition, Watch};
 use crate::feeds::{Board, Delivery, Desk, Verdict};
+use crate::privacy::Which;
 use crate::store::StoreError;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct LiveInput {
     pub board: Board,
     /// Notices when one falls silent.
     pub watch: Watch,
+    /// Lists of people that were published.
+    pub lists: mpsc::Receiver<(Which, Vec<u8>)>,
     /// Papers received since start.
     pub received: u64,
 }
@@ -61,12 +64,13 @@ impl Pipeline {
         self.report_health();
         loop {
             let now = wall_clock();
+            self.room.forget_buyers(self.privacy.first_day_kept(now));
             // With more to take in, time stays until that is done.
             if self.listen(now, &mut report) {
                 self.room.advance(now);
             }
             self.commit(&mut report, None, cancel).await?;
-            self.look_after_live(&mut housekeeping, now);
+            self.look_after_live(&mut housekeeping, now).await;
             let wait = self.room.next_deadline().map_or(HOUSEKEEPING, |at| {
                 Duration::from_micros(at.since(now).as_micros().max(0).unsigned_abs()).min(HOUSEKEEPING)
             });
@@ -75,6 +79,10 @@ impl Pipeline {
                 // Where there are no feeds, none ever comes.
                 Some(first) = live.deliveries.recv() => self.receive(first, &mut report).await?,
                 () = live.hearing.wait() => {}
+                Some((which, list)) = live.lists.recv() => {
+                    let changes = self.privacy.published(which, &list);
+                    self.withdraw(changes, now).await;
+                }
                 () = tokio::time::sleep(wait) => {}
                 () = cancel.cancelled() => break,
             }
@@ -151,12 +159,12 @@ impl Pipeline {
         }
         report.observations += tickets.len() as u64;
         for (paper, ticket) in kept.into_iter().zip(tickets) {
-            self.room.observe(with_ticket(paper, ticket));
+            self.take_in(with_ticket(paper, ticket));
         }
         Ok(())
     }
 
-    fn look_after_live(&mut self, last: &mut Instant, now: Timestamp) {
+    async fn look_after_live(&mut self, last: &mut Instant, now: Timestamp) {
         if last.elapsed() >= HOUSEKEEPING
             && let Input::Live(live) = &mut self.input
         {
@@ -164,7 +172,7 @@ impl Pipeline {
                 speaks(Some(transition), &live.board);
             }
         }
-        self.look_after(last);
+        self.look_after(last).await;
     }
 }
 

@@ -11,7 +11,7 @@ use gateway::observation::{Frame, MacAddr, Sighting};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use visit_core::engine::EngineConfig;
@@ -26,9 +26,10 @@ async fn what_an_ear_hears_becomes_an_event_and_health_says_who_hears() {
     let (ears, hearing) = Ears::new(&site);
     let desk = Desk::new(Arc::new(Names::from(&*site)), BusinessCalendar::new(&site).unwrap());
     let watch = Watch::new((0, 1440), TimeZone::UTC, Duration::from_secs(3600));
-    // No feed holds the other end.
-    let (_, deliveries) = Intake::new();
-    let live = LiveInput { hearing, heard: 0, deliveries, desk, board: Board::default(), watch, received: 0 };
+    // No feed and no list holds the other end.
+    let ((_, deliveries), (_, lists)) = (Intake::new(), mpsc::channel(1));
+    let live =
+        LiveInput { hearing, heard: 0, deliveries, desk, board: Board::default(), watch, lists, received: 0 };
     let (health, health_seen) = watch::channel(serde_json::Value::Null);
     let config = EngineConfig { map_version: site.version(), ..EngineConfig::default() };
     let pipeline = Pipeline {

@@ -31,6 +31,11 @@ impl BusinessCalendar {
         Some(Self { zone, starts: site.business_day_starts.into(), day: 0, start: nothing, end: nothing })
     }
 
+    /// The site's time zone.
+    pub(crate) fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// The business day of `at`, days since 1970-01-01.
     pub fn day(&mut self, at: Timestamp) -> i32 {
         if at < self.start || at >= self.end {

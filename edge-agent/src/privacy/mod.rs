@@ -3,74 +3,99 @@
 //!
 //! - Pseudonym: the first 128 bits of keyed BLAKE3 over one byte for the kind of address and the address,
 //!   under the key of the business day. Kinds: 1 Wi-Fi, 2 Bluetooth LE, 3 an iBeacon the site knows (UUID,
-//!   major, minor: its address may change, it does not). Keys: a ratchet in a file; see `keys.rs`.
+//!   major, minor: its address may change, it does not). Keys: a ratchet in a file; see `keys.rs`, `daily.rs`.
 //! - An observation of a day before the key's is dropped and counted (`before_key`): its key is destroyed. So
 //!   a clock that jumps back a day loses sightings until it is right again, and never privacy. One of a later day
 //!   moves the key on when it is at most an hour ahead of the wall clock, and is dropped otherwise
 //!   (`after_key`): a source with a wrong clock must not cost the key. Nor may the wall clock itself: it moves
 //!   the key by 400 days at most.
-//! - Member token: the first 128 bits of keyed BLAKE3 over the member number under a key that does *not*
-//!   change, so that tokens match the list of members who agreed and the CRM's own. Kept in consented mode,
-//!   of members on the list, only. Whoever has the key file can test guessed numbers against tokens; nobody
-//!   else can.
+//! - Member token: see `members.rs`. Kept in consented mode, of members on the list, only.
+//! - Capture is limited to the premises, to opening hours, and to those who did not opt out: `capture.rs`, `lists.rs`.
+//! - Staff and things are remembered across days, by token, where the configuration says so: `fixtures.rs`.
+//! - What comes out of the engine passes `gate.rs` on its way to the store; what waits there and grows old, or is of
+//!   another mode, is degraded by `degrade.rs`.
 //!
 //! Nothing here is logged with its content, and every drop is counted by its reason.
 
 mod business_day;
-mod consent;
+mod capture;
+mod daily;
+pub(crate) mod degrade;
+pub(crate) mod fixtures;
+mod gate;
+mod hours;
 mod keys;
+pub(crate) mod lists;
+mod members;
 mod recent;
 mod refusal;
+mod refused;
 
 pub use business_day::BusinessCalendar;
-pub(crate) use consent::{member_numbers, read_consent_list};
-pub(crate) use keys::{SEED_DAY, inspect as inspect_key_file};
+pub use hours::OpeningHours;
+pub(crate) use keys::{SEED_DAY, inspect as inspect_key_file, member_key};
+pub use lists::{ListChanges, ListState, Which};
 pub use refusal::{Dropped, PrivacyError};
 
-use crate::config::{PrivacySettings, TagMeaning, TagRule};
-use gateway::observation::{self as raw, Frame};
+use crate::config::{PrivacySettings, TagRule};
+use daily::{Daily, hash128};
+use fixtures::{Fixtures, Memory};
+use gateway::observation as raw;
 use gateway::pos::digits;
+use hours::Doors;
 use keys::{Key, KeyFile};
+use lists::Lists;
 use recent::Recent;
+use refused::{Refused, Today};
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use visit_core::event::PrivacyMode;
-use visit_core::observation::{
-    DayTotals, Heard, MemberToken, Observation, Pseudonym, Receipt, SaleRef, Sighting,
-};
+use visit_core::observation::{DayTotals, MemberToken, Observation, Pseudonym, Receipt, SaleRef};
 use visit_core::site::Site;
 use visit_core::time::{Span, Timestamp};
 use zeroize::Zeroizing;
 
 /// Turns what was heard into what may be kept.
 pub struct Privacy {
-    keys: Keys,
+    keys: Daily,
     calendar: BusinessCalendar,
     recent: Recent,
     /// The wall clock, when it was last told.
     now: Timestamp,
     mode: PrivacyMode,
     rssi_floor: Option<i8>,
+    doors: Option<Doors>,
     /// For each sensor whether it is listened to.
     listened: Vec<bool>,
     tills: usize,
     /// Sorted by UUID.
     tags: Vec<TagRule>,
-    consented: HashSet<MemberToken>,
+    lists: Lists,
+    memory: Memory,
+    refused: Refused,
+    /// The newest business day anything was heard on.
+    newest_day: i32,
+    /// How long facts about single visits may be kept.
+    ttl: Span,
+    /// By the hour: the first business day whose receipts may say which visit they are of.
+    kept: Option<(Timestamp, i32)>,
+    receipts: Key,
     dropped: [u64; Dropped::ALL.len()],
+    stopped: u64,
 }
 
-enum Keys {
-    /// The daemon's.
-    Ratchet(KeyFile),
-    /// In memory, of any day: key of a day = derived from the base and the day.
-    PerDay { base: Key, members: Key, day: i32, key: Key },
+/// What has to survive with a snapshot of the engine, so that a recording that goes back to it hears what it heard.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    fixtures: Fixtures,
+    refused: Today,
 }
 
 impl Privacy {
-    /// Opens the key file (and makes it, where there is none) and reads the consent list. `now` is the wall
+    /// Opens the key file (and makes it, where there is none) and reads the lists. `now` is the wall
     /// clock's: it says which business day the key is to be of.
     pub fn open(
         settings: &PrivacySettings,
@@ -79,10 +104,13 @@ impl Privacy {
         now: Timestamp,
     ) -> Result<Self, PrivacyError> {
         let mut calendar = calendar(site)?;
-        let keys = Keys::Ratchet(KeyFile::open(&settings.key_file, calendar.day(now))?);
-        let mut privacy = Self::with_keys(keys, calendar, settings, tags, site)?;
-        privacy.now = now;
-        Ok(privacy)
+        let today = calendar.day(now);
+        let keys = Daily::ratchet(KeyFile::open(&settings.key_file, today)?, settings.mode);
+        let lists = Lists::open(settings, &site.id, keys.members())?;
+        let beside = |name| Some(settings.key_file.with_file_name(name));
+        let memory = Memory::open(settings.remembers_staff(), keys.lasting(FIXTURES), beside(STAFF_FILE));
+        let refused = Refused::open(keys.lasting(REFUSED), beside(REFUSED_FILE), today);
+        Ok(Self { now, ..Self::with(keys, calendar, lists, memory, refused, settings, tags, site) })
     }
 
     /// With keys derived from `base` for any day, kept in memory only. With a random `base` this serves a demo;
@@ -93,41 +121,98 @@ impl Privacy {
         site: &Site,
         base: [u8; 32],
     ) -> Result<Self, PrivacyError> {
-        let base = Zeroizing::new(base);
-        let members = keys::derive(REPLAY_MEMBERS, &*base);
-        let keys = Keys::PerDay { day: i32::MIN, key: day_key(&base, i32::MIN), base, members };
-        Self::with_keys(keys, calendar(site)?, settings, tags, site)
+        let base = Key::new(&base);
+        let members = keys::derive(REPLAY_MEMBERS, base.as_slice());
+        let addresses = keys::derive(REPLAY_ADDRESSES, base.as_slice());
+        Self::playing(base, members, addresses, settings, tags, site)
     }
 
     /// For a daemon that plays recordings: keys for any day, derived from the key file's (which is made where there
     /// is none). The recordings hold raw addresses on disk, so a ratchet would protect nothing; and a restart may go
-    /// back over midnight, which a ratchet cannot.
+    /// back over midnight, which a ratchet cannot. What is remembered of staff is part of the engine's snapshot.
     pub fn for_recording(
         settings: &PrivacySettings,
         tags: &[TagRule],
         site: &Site,
         now: Timestamp,
     ) -> Result<Self, PrivacyError> {
-        let mut calendar = calendar(site)?;
-        let file = KeyFile::open(&settings.key_file, calendar.day(now))?;
-        let base = keys::derive(RECORDING_BASE, &*file.state.members);
-        let keys =
-            Keys::PerDay { day: i32::MIN, key: day_key(&base, i32::MIN), base, members: file.state.members };
-        Self::with_keys(keys, calendar, settings, tags, site)
+        let file = KeyFile::open(&settings.key_file, calendar(site)?.day(now))?;
+        let base = keys::derive(RECORDING_BASE, file.state.addresses.as_slice());
+        let (members, addresses) = (file.state.members.clone(), file.state.addresses.clone());
+        Self::playing(base, members, addresses, settings, tags, site)
     }
 
     /// For offline replay: keys anybody can derive from the site's id, so that a replay gives the same events
     /// everywhere. Such pseudonyms protect nothing; the daemon never publishes them.
     pub fn for_replay(site: &Site) -> Result<Self, PrivacyError> {
-        let settings = PrivacySettings {
-            mode: PrivacyMode::Pseudonymous,
-            key_file: PathBuf::new(),
-            consent_list: None,
-            k: 1,
-            rssi_floor: None,
-            excluded_zones: Vec::new(),
-        };
+        let settings = PrivacySettings::new(PrivacyMode::Pseudonymous, PathBuf::new());
         Self::in_memory(&settings, &[], site, public_base(site))
+    }
+
+    fn playing(
+        base: Key,
+        members: Key,
+        addresses: Key,
+        settings: &PrivacySettings,
+        tags: &[TagRule],
+        site: &Site,
+    ) -> Result<Self, PrivacyError> {
+        let keys = Daily::per_day(base, members, addresses, settings.mode);
+        let named =
+            settings.opt_out_list.is_some() || settings.opt_out_topic || settings.consent_list.is_some();
+        let lists = match named || settings.consent_topic {
+            true => Lists::open(settings, &site.id, keys.members())?,
+            false => Lists::none(settings, &site.id, keys.members()),
+        };
+        let memory = Memory::open(settings.remembers_staff(), keys.lasting(FIXTURES), None);
+        let refused = Refused::open(keys.lasting(REFUSED), None, i32::MIN);
+        Ok(Self::with(keys, calendar(site)?, lists, memory, refused, settings, tags, site))
+    }
+
+    #[allow(clippy::too_many_arguments)] // all its parts
+    fn with(
+        keys: Daily,
+        calendar: BusinessCalendar,
+        lists: Lists,
+        memory: Memory,
+        refused: Refused,
+        settings: &PrivacySettings,
+        tags: &[TagRule],
+        site: &Site,
+    ) -> Self {
+        let excluded: HashSet<_> =
+            settings.excluded_zones.iter().filter_map(|id| site.zone_named(id)).collect();
+        let mut tags = tags.to_vec();
+        tags.sort_by_key(|t| t.uuid);
+        let hours = settings.opening_hours.clone();
+        Self {
+            receipts: keys::derive(RECEIPTS, keys.members().as_slice()),
+            keys,
+            recent: Recent::default(),
+            now: Timestamp::MIN,
+            mode: settings.mode,
+            rssi_floor: settings.rssi_floor,
+            doors: hours.map(|hours| Doors::new(hours, calendar.zone().clone())),
+            calendar,
+            listened: site.sensors.iter().map(|s| !excluded.contains(&s.zone)).collect(),
+            tills: site.tills.len(),
+            tags,
+            lists,
+            memory,
+            refused,
+            newest_day: i32::MIN,
+            ttl: settings.ttl(settings.mode).map_or(Span::ZERO, span),
+            kept: None,
+            dropped: [0; Dropped::ALL.len()],
+            stopped: 0,
+        }
+    }
+
+    /// With how long somebody has to be here to be staff.
+    #[must_use]
+    pub fn with_staff_presence(mut self, presence: Span) -> Self {
+        self.memory.set_presence(presence);
+        self
     }
 
     /// What may be kept of an observation, or why nothing.
@@ -165,12 +250,65 @@ impl Privacy {
     pub fn advance(&mut self, now: Timestamp) -> io::Result<()> {
         self.now = now;
         let day = self.calendar.day(now);
-        let Keys::Ratchet(file) = &mut self.keys else { return Ok(()) };
-        if day > file.state.day && day.saturating_sub(file.state.day) <= keys::MAX_LEAP_DAYS {
-            file.advance(day);
+        if self.keys.day().is_some() {
+            if self.keys.advance(day) {
+                self.recent.forget();
+            }
+            self.refused.begin(day);
+            self.memory.expire(day);
+        }
+        self.keys.save()
+    }
+
+    /// Looks at the lists, and writes down what is remembered. Reads files: to be called every ten seconds or so.
+    pub fn look_after(&mut self) -> ListChanges {
+        self.memory.save();
+        let changes = self.lists.look(self.now);
+        self.follow(&changes);
+        changes
+    }
+
+    /// A list was published.
+    pub fn published(&mut self, which: Which, payload: &[u8]) -> ListChanges {
+        let changes = self.lists.published(which, payload, self.now);
+        self.follow(&changes);
+        changes
+    }
+
+    fn follow(&mut self, changes: &ListChanges) {
+        if changes.any {
             self.recent.forget();
         }
-        file.save()
+    }
+
+    /// The engine found that this is no visitor: it is remembered, if it is heard again today.
+    pub fn not_a_visitor(&mut self, device: Pseudonym) {
+        self.memory.found(device);
+    }
+
+    /// Nothing more is heard of this device today.
+    pub fn refuse(&mut self, device: Pseudonym) {
+        // Nothing may have been heard in this run; of what is only played the clock says nothing.
+        let day = if self.key_day().is_some() { self.calendar.day(self.now) } else { i32::MIN };
+        self.refused.add(device, self.newest_day.max(day));
+    }
+
+    /// Forgets staff and equipment of all days; how many there were.
+    pub fn forget_staff(&mut self) -> usize {
+        self.recent.forget();
+        self.memory.erase()
+    }
+
+    /// What belongs to a snapshot of the engine.
+    pub fn remembered(&self) -> Remembered {
+        Remembered { fixtures: self.memory.fixtures().clone(), refused: self.refused.today().clone() }
+    }
+
+    /// Goes on from a snapshot.
+    pub fn restore(&mut self, remembered: Remembered) {
+        self.recent.forget();
+        self.memory.restore(remembered.fixtures);
+        self.refused.restore(remembered.refused);
     }
 
     /// When the business day after that of `now` begins.
@@ -178,17 +316,30 @@ impl Privacy {
         self.calendar.next_start(now)
     }
 
+    /// The first business day whose receipts may still say which visit they are of: today, at least. By the hour, so
+    /// that a recording that goes back finds the same.
+    pub fn first_day_kept(&mut self, now: Timestamp) -> i32 {
+        let hour = now.floor_to(Span::from_secs(3600));
+        if self.kept.is_none_or(|(of, _)| of != hour) {
+            let last_gone = self.calendar.day(hour.saturating_add(Span::from_micros(-self.ttl.as_micros())));
+            self.kept = Some((hour, self.calendar.day(hour).min(last_gone + 1)));
+        }
+        self.kept.map_or(i32::MIN, |(_, day)| day)
+    }
+
+    /// The business day of a moment.
+    pub fn business_day(&mut self, at: Timestamp) -> i32 {
+        self.calendar.day(at)
+    }
+
     /// The business day of the key in use, days since 1970-01-01; `None` where there is a key for every day.
     pub fn key_day(&self) -> Option<i32> {
-        match &self.keys {
-            Keys::Ratchet(file) => Some(file.state.day),
-            Keys::PerDay { .. } => None,
-        }
+        self.keys.day()
     }
 
     /// Whether the key in use is on disk. When it is not, an old key still is: raise the alarm.
     pub fn key_is_saved(&self) -> bool {
-        !matches!(&self.keys, Keys::Ratchet(file) if !file.saved)
+        self.keys.is_saved()
     }
 
     /// How many observations were dropped, by reason.
@@ -196,90 +347,19 @@ impl Privacy {
         Dropped::ALL.iter().map(|&(reason, name)| (name, self.dropped[reason as usize]))
     }
 
+    /// How the lists are, by the key that names them.
+    pub fn lists(&self) -> impl Iterator<Item = (&'static str, &ListState)> {
+        self.lists.states()
+    }
+
+    /// How many devices of staff, and things, are remembered.
+    pub fn staff_remembered(&self) -> usize {
+        self.memory.len()
+    }
+
     /// The token of a member number.
     pub fn member_token(&self, number: &str) -> MemberToken {
-        MemberToken(hash128(self.lasting_key(), number.trim().as_bytes()))
-    }
-
-    fn with_keys(
-        keys: Keys,
-        calendar: BusinessCalendar,
-        settings: &PrivacySettings,
-        tags: &[TagRule],
-        site: &Site,
-    ) -> Result<Self, PrivacyError> {
-        let excluded: HashSet<_> =
-            settings.excluded_zones.iter().filter_map(|id| site.zone_named(id)).collect();
-        let mut privacy = Self {
-            keys,
-            calendar,
-            recent: Recent::default(),
-            now: Timestamp::MIN,
-            mode: settings.mode,
-            rssi_floor: settings.rssi_floor,
-            listened: site.sensors.iter().map(|s| !excluded.contains(&s.zone)).collect(),
-            tills: site.tills.len(),
-            tags: tags.to_vec(),
-            consented: HashSet::new(),
-            dropped: [0; Dropped::ALL.len()],
-        };
-        privacy.tags.sort_by_key(|t| t.uuid);
-        if let (PrivacyMode::Consented, Some(path)) = (settings.mode, &settings.consent_list) {
-            let list = read_consent_list(path)
-                .map_err(|source| PrivacyError::Consent { path: path.clone(), source })?;
-            privacy.consented = member_numbers(&list).map(|n| privacy.member_token(n)).collect();
-        }
-        Ok(privacy)
-    }
-
-    fn sighting(&mut self, s: &raw::Sighting) -> Result<Sighting, Dropped> {
-        match self.listened.get(usize::from(s.sensor.0)) {
-            None => return Err(Dropped::Unknown),
-            Some(false) => return Err(Dropped::ExcludedZone),
-            Some(true) => {}
-        }
-        match (self.rssi_floor, s.rssi) {
-            (Some(_), None) => return Err(Dropped::NoRssi),
-            (Some(floor), Some(rssi)) if rssi < floor => return Err(Dropped::RssiFloor),
-            _ => {}
-        }
-        let (kind, heard) = match s.frame {
-            Frame::ProbeRequest => (WIFI, Heard::Unassociated),
-            Frame::Association | Frame::Data => (WIFI, Heard::Associated),
-            Frame::Advertisement => (BLE, Heard::Advertisement),
-            Frame::IBeacon { uuid, .. } => match self.tag(uuid) {
-                None => (BLE, Heard::Advertisement),
-                Some(TagMeaning::Member) => (TAG, Heard::Tag),
-                Some(TagMeaning::Staff) => return Err(Dropped::StaffTag),
-                Some(TagMeaning::Asset) => return Err(Dropped::AssetTag),
-            },
-        };
-        let day = self.calendar.day(s.at);
-        let key = self.keys.of_day(day, s.at <= self.now + AHEAD)?;
-        let device = Pseudonym(match s.frame {
-            Frame::IBeacon { uuid, major, minor } if kind == TAG => {
-                let mut input = [kind; 21];
-                input[1..17].copy_from_slice(&uuid);
-                input[17..19].copy_from_slice(&major.to_be_bytes());
-                input[19..].copy_from_slice(&minor.to_be_bytes());
-                hash128(key, &input)
-            }
-            _ => {
-                let mut input = [kind; 7];
-                input[1..].copy_from_slice(&s.addr.0);
-                self.recent.get_or(day, input, |input| hash128(key, input))
-            }
-        });
-        Ok(Sighting {
-            at: s.at,
-            sensor: s.sensor,
-            device,
-            rssi: s.rssi,
-            seq: s.seq,
-            fingerprint: s.fingerprint,
-            randomised: heard == Heard::Unassociated && s.addr.is_local(),
-            heard,
-        })
+        members::token(self.keys.members(), number)
     }
 
     fn receipt(&mut self, r: raw::Receipt) -> Result<Receipt, Dropped> {
@@ -289,7 +369,7 @@ impl Privacy {
         let number = r.member.map(Zeroizing::new);
         let member = match self.mode {
             PrivacyMode::Consented => {
-                number.map(|n| self.member_token(&n)).filter(|t| self.consented.contains(t))
+                number.map(|n| self.member_token(&n)).filter(|t| self.lists.has_agreed(*t))
             }
             PrivacyMode::Count | PrivacyMode::Pseudonymous => None,
         };
@@ -319,20 +399,8 @@ impl Privacy {
         if cut == text {
             return cut;
         }
-        let short = hash128(self.lasting_key(), text.as_bytes()) & 0xf_ffff;
+        let short = hash128(&self.receipts, text.as_bytes()) & 0xf_ffff;
         format!("{cut}#{short:05x}")
-    }
-
-    /// The key that does not change with the day.
-    fn lasting_key(&self) -> &Key {
-        match &self.keys {
-            Keys::Ratchet(file) => &file.state.members,
-            Keys::PerDay { members, .. } => members,
-        }
-    }
-
-    fn tag(&self, uuid: [u8; 16]) -> Option<TagMeaning> {
-        self.tags.binary_search_by_key(&uuid, |t| t.uuid).ok().map(|i| self.tags[i].means)
     }
 }
 
@@ -346,64 +414,31 @@ impl fmt::Debug for Privacy {
     }
 }
 
-impl Keys {
-    /// `plausible`: the clock of the source may be believed when it says that a new day has begun.
-    fn of_day(&mut self, wanted: i32, plausible: bool) -> Result<&Key, Dropped> {
-        match self {
-            Self::Ratchet(file) => {
-                if wanted < file.state.day {
-                    return Err(Dropped::BeforeKey);
-                }
-                if wanted > file.state.day {
-                    if !plausible || wanted.saturating_sub(file.state.day) > keys::MAX_LEAP_DAYS {
-                        return Err(Dropped::AfterKey);
-                    }
-                    file.advance(wanted);
-                }
-                Ok(&file.state.pseudonyms)
-            }
-            Self::PerDay { base, day, key, .. } => {
-                if *day != wanted {
-                    *key = day_key(base, wanted);
-                    *day = wanted;
-                }
-                Ok(key)
-            }
-        }
-    }
-}
-
 /// The base of a site's replay keys. Public on purpose.
 pub fn public_base(site: &Site) -> [u8; 32] {
     blake3::derive_key(REPLAY_BASE, site.id.as_bytes())
+}
+
+/// A span of the core.
+pub(crate) fn span(d: std::time::Duration) -> Span {
+    Span::from_micros(i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
 }
 
 fn calendar(site: &Site) -> Result<BusinessCalendar, PrivacyError> {
     BusinessCalendar::new(site).ok_or_else(|| PrivacyError::TimeZone(site.timezone.clone()))
 }
 
-fn day_key(base: &Key, day: i32) -> Key {
-    let mut input = Zeroizing::new([0; 36]);
-    input[..32].copy_from_slice(&**base);
-    input[32..].copy_from_slice(&day.to_be_bytes());
-    keys::derive(REPLAY_DAY, &*input)
-}
-
-fn hash128(key: &Key, input: &[u8]) -> u128 {
-    let hash = blake3::keyed_hash(key, input);
-    let (first, _) = hash.as_bytes().split_at(16);
-    first.iter().fold(0, |n, &b| n << 8 | u128::from(b))
-}
-
-/// So much a source's clock may be ahead and still begin a new day.
-const AHEAD: Span = Span::from_secs(3600);
-const WIFI: u8 = 1;
-const BLE: u8 = 2;
-const TAG: u8 = 3;
+/// Who was erased today; beside the key file.
+const REFUSED_FILE: &str = "erased-today";
+/// Staff and equipment of earlier days; beside the key file.
+pub(crate) const STAFF_FILE: &str = "staff-devices";
+const FIXTURES: &str = "edge-agent 2026-11 tokens of staff and equipment";
+const REFUSED: &str = "edge-agent 2026-11 hashes of who was erased today";
+const RECEIPTS: &str = "edge-agent 2026-11 short hashes of receipt numbers";
 const RECORDING_BASE: &str = "edge-agent 2026-11 base of the keys of recordings";
 const REPLAY_BASE: &str = "edge-agent 2026-11 public base of replay keys";
-const REPLAY_DAY: &str = "edge-agent 2026-11 replay pseudonym key of a business day";
 const REPLAY_MEMBERS: &str = "edge-agent 2026-11 replay member token key";
+const REPLAY_ADDRESSES: &str = "edge-agent 2026-11 replay lasting key of addresses";
 
 #[cfg(test)]
 mod tests;

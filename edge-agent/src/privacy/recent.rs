@@ -1,5 +1,5 @@
-//! Pseudonyms of the addresses heard last, so that the frames of one burst, and several sensors that hear it, cost one
-//! hash.
+//! Pseudonyms of the addresses heard last, and what is known of their owners, so that the frames of one burst, and
+//! several sensors that hear it, cost one hash.
 //!
 //! 256 places, each for the address that came to it last. All of one business day: with the day's key they are wiped,
 //! and when the table is dropped.
@@ -19,27 +19,48 @@ pub(super) struct Recent {
 #[derive(Clone, Copy, Zeroize)]
 struct Place {
     address: [u8; 7],
+    #[zeroize(skip)]
+    standing: Standing,
     pseudonym: u128,
+}
+
+/// What is known of an address before anything is inferred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing.
+    Unknown,
+    /// Its owner does not want to be heard.
+    OptedOut,
+    /// It was staff or equipment on an earlier day.
+    Fixture,
 }
 
 impl Default for Recent {
     fn default() -> Self {
-        Self { day: i32::MIN, places: Box::new([Place { address: [0; 7], pseudonym: 0 }; PLACES]) }
+        let empty = Place { address: [0; 7], standing: Standing::Unknown, pseudonym: 0 };
+        Self { day: i32::MIN, places: Box::new([empty; PLACES]) }
     }
 }
 
 impl Recent {
-    /// The pseudonym of an address (a byte for its kind first) on `day`, computed where it is not here.
-    pub(super) fn get_or(&mut self, day: i32, address: [u8; 7], compute: impl FnOnce(&[u8]) -> u128) -> u128 {
+    /// The pseudonym of an address (a byte for its kind first) on `day`, and its standing; computed where they are not
+    /// here.
+    pub(super) fn get_or(
+        &mut self,
+        day: i32,
+        address: [u8; 7],
+        compute: impl FnOnce(&[u8]) -> (u128, Standing),
+    ) -> (u128, Standing) {
         if self.day != day {
             self.forget();
             self.day = day;
         }
         let place = &mut self.places[place_of(&address)];
         if place.address != address {
-            *place = Place { address, pseudonym: compute(&address) };
+            let (pseudonym, standing) = compute(&address);
+            *place = Place { address, standing, pseudonym };
         }
-        place.pseudonym
+        (place.pseudonym, place.standing)
     }
 
     /// Wipes everything.
@@ -59,17 +80,21 @@ fn place_of(address: &[u8; 7]) -> usize {
 mod tests {
     use super::*;
 
+    fn get(recent: &mut Recent, day: i32, address: [u8; 7], pseudonym: u128) -> u128 {
+        recent.get_or(day, address, |_| (pseudonym, Standing::Unknown)).0
+    }
+
     const A: [u8; 7] = [1, 2, 0, 0, 0, 0, 1];
     const B: [u8; 7] = [2, 2, 0, 0, 0, 0, 1];
 
     #[test]
     fn an_address_is_computed_once_a_day_and_kind() {
         let mut recent = Recent::default();
-        assert_eq!(recent.get_or(1, A, |_| 10), 10);
-        assert_eq!(recent.get_or(1, A, |_| 11), 10);
-        assert_eq!(recent.get_or(1, B, |_| 12), 12);
-        assert_eq!(recent.get_or(2, A, |_| 13), 13, "another day, another key");
-        assert_eq!(recent.get_or(1, A, |_| 14), 14);
+        assert_eq!(get(&mut recent, 1, A, 10), 10);
+        assert_eq!(get(&mut recent, 1, A, 11), 10);
+        assert_eq!(get(&mut recent, 1, B, 12), 12);
+        assert_eq!(get(&mut recent, 2, A, 13), 13, "another day, another key");
+        assert_eq!(get(&mut recent, 1, A, 14), 14);
     }
 
     #[test]
@@ -79,17 +104,17 @@ mod tests {
             .find(|other| *other != A && place_of(other) == place_of(&A))
             .unwrap();
         let mut recent = Recent::default();
-        assert_eq!(recent.get_or(1, A, |_| 1), 1);
-        assert_eq!(recent.get_or(1, same, |_| 2), 2);
-        assert_eq!(recent.get_or(1, A, |_| 3), 3);
+        assert_eq!(get(&mut recent, 1, A, 1), 1);
+        assert_eq!(get(&mut recent, 1, same, 2), 2);
+        assert_eq!(get(&mut recent, 1, A, 3), 3);
     }
 
     #[test]
     fn nothing_is_left_after_forgetting() {
         let mut recent = Recent::default();
-        recent.get_or(1, A, |_| u128::MAX);
+        get(&mut recent, 1, A, u128::MAX);
         recent.forget();
         assert!(recent.places.iter().all(|p| p.address == [0; 7] && p.pseudonym == 0));
-        assert_eq!(recent.get_or(1, A, |_| 5), 5);
+        assert_eq!(get(&mut recent, 1, A, 5), 5);
     }
 }

@@ -12,6 +12,12 @@ pub enum Dropped {
     NoRssi,
     /// Heard in one of `privacy.excluded_zones`.
     ExcludedZone,
+    /// Outside of `privacy.opening_hours`.
+    Closed,
+    /// Its owner is on an opt-out list.
+    OptedOut,
+    /// Of somebody who was erased, or withdrew their consent, earlier today.
+    Erased,
     /// From before the current business day, whose key is all there is.
     BeforeKey,
     /// Of a later day than the wall clock's, by more than an hour: the clock of the source is wrong.
@@ -26,10 +32,13 @@ pub enum Dropped {
 
 impl Dropped {
     /// All reasons with their names in metrics.
-    pub const ALL: [(Self, &'static str); 8] = [
+    pub const ALL: [(Self, &'static str); 11] = [
         (Self::RssiFloor, "rssi_floor"),
         (Self::NoRssi, "no_rssi"),
         (Self::ExcludedZone, "excluded_zone"),
+        (Self::Closed, "outside_opening_hours"),
+        (Self::OptedOut, "opted_out"),
+        (Self::Erased, "erased"),
         (Self::BeforeKey, "before_key"),
         (Self::AfterKey, "after_key"),
         (Self::StaffTag, "staff_tag"),
@@ -85,9 +94,11 @@ pub enum PrivacyError {
         /// The file.
         path: PathBuf,
     },
-    /// The consent list cannot be used.
-    #[error("consent list {}: {source}", path.display())]
-    Consent {
+    /// A list cannot be used.
+    #[error("privacy.{name} {}: {source}", path.display())]
+    List {
+        /// Its key in the configuration.
+        name: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.

@@ -1,8 +1,8 @@
 use super::*;
-use crate::config::parse_site;
-use gateway::observation::MacAddr;
+use crate::config::{TagMeaning, parse_site};
+use gateway::observation::{Frame, MacAddr};
 use std::path::Path;
-use visit_core::observation::{ReceiptKind, SensorHealth};
+use visit_core::observation::{Heard, ReceiptKind, SensorHealth, Sighting};
 use visit_core::site::{SensorIx, TillIx};
 
 const SITE: &str = r#"
@@ -29,12 +29,8 @@ fn t(text: &str) -> Timestamp {
 
 fn settings(dir: &Path) -> PrivacySettings {
     PrivacySettings {
-        mode: PrivacyMode::Pseudonymous,
-        key_file: dir.join("privacy.key"),
-        consent_list: None,
-        k: 10,
-        rssi_floor: None,
         excluded_zones: vec!["toilets".into()],
+        ..PrivacySettings::new(PrivacyMode::Pseudonymous, dir.join("privacy.key"))
     }
 }
 
@@ -81,6 +77,19 @@ fn sold(p: &mut Privacy, r: raw::Receipt) -> Receipt {
         Ok(Observation::Receipt(r)) => r,
         other => panic!("{other:?}"),
     }
+}
+
+/// What docs/crm.md says of the key 00 01 … 1f.
+pub(super) fn member_vectors() -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/crm.md")).unwrap();
+    let table = text.split("| member number | token |").nth(1).unwrap();
+    let rows = table.lines().skip(2).take_while(|l| l.starts_with('|'));
+    let cell = |cell: &str| cell.trim().trim_matches('`').to_owned();
+    rows.map(|row| {
+        let cells: Vec<_> = row.split('|').collect();
+        (cell(cells[1]), cell(cells[2]))
+    })
+    .collect()
 }
 
 fn count(p: &Privacy, name: &str) -> u64 {
@@ -185,7 +194,7 @@ fn capture_is_limited_to_the_premises_and_every_drop_is_counted() {
         Err(Dropped::Unknown)
     );
     let counts: Vec<_> = p.dropped().map(|(_, n)| n).collect();
-    assert_eq!(counts, [1, 1, 1, 0, 0, 0, 0, 3]);
+    assert_eq!(counts, [1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 3]);
 }
 
 #[test]
@@ -256,7 +265,8 @@ fn members_are_tokens_only_when_they_agreed() {
         consent_list: Some("/none".into()),
         ..settings(dir.path())
     };
-    assert!(matches!(Privacy::open(&s, &[], &site(), t(MORNING)), Err(PrivacyError::Consent { .. })));
+    let Err(error) = Privacy::open(&s, &[], &site(), t(MORNING)) else { panic!("must be refused") };
+    assert!(error.to_string().starts_with("privacy.consent_list /none: "), "{error}");
 }
 
 #[test]
@@ -320,4 +330,189 @@ fn nothing_that_can_be_printed_names_anybody() {
     for secret in secrets.into_iter().chain(key.lines().skip(2).filter_map(|l| l.split(' ').nth(1))) {
         assert!(!printed.contains(secret), "{secret} in {printed}");
     }
+}
+
+#[test]
+fn each_mode_has_pseudonyms_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("consent.txt");
+    std::fs::write(&list, "42\n").unwrap();
+    let modes = [PrivacyMode::Count, PrivacyMode::Pseudonymous, PrivacyMode::Consented];
+    let heard = |mode, at| {
+        let s = PrivacySettings { mode, consent_list: Some(list.clone()), ..settings(dir.path()) };
+        let mut p = Privacy::open(&s, &[], &site(), t(MORNING)).unwrap();
+        p.advance(t(at)).unwrap();
+        seen(&mut p, sighting(at)).unwrap().device
+    };
+    for at in [MORNING, "2025-11-22T10:00:00+08:00"] {
+        let devices: HashSet<_> = modes.map(|mode| heard(mode, at)).into_iter().collect();
+        assert_eq!(
+            devices.len(),
+            3,
+            "what was said under one mode could be joined with what is said under another"
+        );
+    }
+}
+
+#[test]
+fn nobody_is_captured_while_the_mall_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let s = PrivacySettings { opening_hours: OpeningHours::parse("10:00-22:00"), ..settings(dir.path()) };
+    let mut p = Privacy::open(&s, &[], &site(), t(MORNING)).unwrap();
+    assert_eq!(seen(&mut p, sighting("2025-11-21T09:59:59+08:00")), Err(Dropped::Closed));
+    assert!(seen(&mut p, sighting(MORNING)).is_ok());
+    assert_eq!(seen(&mut p, sighting("2025-11-21T22:00:00+08:00")), Err(Dropped::Closed));
+    assert_eq!(count(&p, "outside_opening_hours"), 2);
+    // Receipts are no radio: a till that is balanced after closing is heard.
+    assert!(p.observe(raw::Observation::Receipt(receipt())).is_ok());
+}
+
+#[test]
+fn who_opted_out_is_dropped_before_there_is_a_pseudonym_from_the_moment_the_list_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("opt-out.txt");
+    std::fs::write(&list, "# nobody yet\n").unwrap();
+    let s = PrivacySettings { opt_out_list: Some(list.clone()), ..settings(dir.path()) };
+    let mut p = Privacy::open(&s, &[tag(TagMeaning::Member)], &site(), t(MORNING)).unwrap();
+    assert!(seen(&mut p, sighting(MORNING)).is_ok());
+    std::fs::write(&list, "EE-6F-32-0F-5D-92\nnonsense\n").unwrap();
+    assert!(!p.look_after().any, "it may be half-written: not before it has settled");
+    assert!(seen(&mut p, sighting(MORNING)).is_ok());
+    assert!(p.look_after().any);
+    assert_eq!(seen(&mut p, sighting(MORNING)), Err(Dropped::OptedOut));
+    // Bluetooth, and a member's tag at that address, too.
+    for frame in [Frame::Advertisement, Frame::IBeacon { uuid: UUID, major: 1, minor: 2 }] {
+        assert_eq!(seen(&mut p, raw::Sighting { frame, ..sighting(MORNING) }), Err(Dropped::OptedOut));
+    }
+    assert!(seen(&mut p, raw::Sighting { addr: MacAddr([2; 6]), ..sighting(MORNING) }).is_ok());
+    assert_eq!(count(&p, "opted_out"), 3);
+    let (name, state) = p.lists().next().unwrap();
+    assert_eq!((name, state.entries, state.bad_lines), ("opt_out_list", 1, 1));
+    // A list that cannot be read stays in force, and the state says why.
+    std::fs::remove_file(&list).unwrap();
+    p.look_after();
+    p.look_after();
+    assert_eq!(seen(&mut p, sighting(MORNING)), Err(Dropped::OptedOut));
+    assert!(p.lists().next().unwrap().1.problem.is_some());
+    // A hash of the address does as well as the address.
+    std::fs::write(&list, lists::opt_out_line(&s, "mall", ADDR)).unwrap();
+    p.look_after();
+    p.look_after();
+    assert_eq!(seen(&mut p, sighting(MORNING)), Err(Dropped::OptedOut));
+    assert_eq!(p.lists().next().unwrap().1.problem, None);
+    std::fs::write(&list, "").unwrap();
+    p.look_after();
+    p.look_after();
+    assert!(seen(&mut p, sighting(MORNING)).is_ok(), "taken back");
+    let missing = PrivacySettings { opt_out_list: Some("/none".into()), ..settings(dir.path()) };
+    assert!(Privacy::open(&missing, &[], &site(), t(MORNING)).is_err(), "rather deaf than deaf to the list");
+}
+
+#[test]
+fn a_published_opt_out_list_is_in_force_without_a_broker_and_survives_its_deletion() {
+    let dir = tempfile::tempdir().unwrap();
+    let s = PrivacySettings { opt_out_topic: true, ..settings(dir.path()) };
+    let open = || Privacy::open(&s, &[], &site(), t(MORNING)).unwrap();
+    let mut p = open();
+    assert!(seen(&mut p, sighting(MORNING)).is_ok());
+    let line = lists::opt_out_line(&s, "mall", ADDR);
+    assert!(p.published(Which::OptOut, line.as_bytes()).any);
+    assert_eq!(seen(&mut p, sighting(MORNING)), Err(Dropped::OptedOut));
+    assert!(!p.published(Which::OptOut, b"").any, "a deleted message is no list");
+    assert!(!p.published(Which::Consent, b"x").any, "nobody asked for that one");
+    let huge = "0123456789abcdef0123456789abcdef\n".repeat(300_000);
+    let many: String = (0..300_000u32).map(|n| format!("{n:032x}\n")).collect();
+    assert!(
+        !p.published(Which::OptOut, many.as_bytes()).any && p.lists().next().unwrap().1.problem.is_some()
+    );
+    assert_eq!(seen(&mut p, sighting(MORNING)), Err(Dropped::OptedOut));
+    assert_eq!(seen(&mut open(), sighting(MORNING)), Err(Dropped::OptedOut), "a copy is kept");
+    let copy = std::fs::read_to_string(dir.path().join("opt-out.list")).unwrap();
+    assert!(copy.contains(&line) && !copy.to_lowercase().contains("ee6f"));
+    assert!(!p.published(Which::OptOut, huge.as_bytes()).any, "more lines than entries may be");
+}
+
+#[test]
+fn a_consent_that_is_withdrawn_is_told_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("consent.txt");
+    std::fs::write(&list, "13800000500\n42\n").unwrap();
+    let s = PrivacySettings {
+        mode: PrivacyMode::Consented,
+        consent_list: Some(list.clone()),
+        consent_topic: true,
+        ..settings(dir.path())
+    };
+    let mut p = Privacy::open(&s, &[], &site(), t(MORNING)).unwrap();
+    let (a, b) = (p.member_token("13800000500"), p.member_token("42"));
+    assert_eq!(sold(&mut p, receipt()).member, Some(a));
+    // On one list of two is enough.
+    assert_eq!(p.published(Which::Consent, format!("{b}\n").as_bytes()).withdrawn, []);
+    std::fs::write(&list, "\n").unwrap();
+    p.look_after();
+    assert_eq!(p.look_after().withdrawn, [a]);
+    assert_eq!(sold(&mut p, receipt()).member, None);
+    assert_eq!(p.published(Which::Consent, b"").withdrawn, [b], "nothing published: nobody agreed");
+}
+
+#[test]
+fn staff_found_yesterday_are_no_visitors_today_and_others_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |days| {
+        let s = PrivacySettings { remember_staff_days: days, ..settings(dir.path()) };
+        Privacy::open(&s, &[], &site(), t(MORNING)).unwrap()
+    };
+    let mut p = open(14);
+    let device = seen(&mut p, sighting(MORNING)).unwrap().device;
+    p.not_a_visitor(device);
+    assert_eq!(seen(&mut p, sighting(MORNING)).unwrap().heard, Heard::Unassociated, "today the engine knows");
+    p.look_after();
+    let tomorrow = "2025-11-22T10:00:00+08:00";
+    for mut p in [p, open(14)] {
+        p.advance(t(tomorrow)).unwrap();
+        assert_eq!(seen(&mut p, sighting(tomorrow)).unwrap().heard, Heard::Fixture);
+        let other = raw::Sighting { addr: MacAddr([2; 6]), ..sighting(tomorrow) };
+        assert_eq!(seen(&mut p, other).unwrap().heard, Heard::Unassociated);
+        assert_eq!(p.staff_remembered(), 1);
+    }
+    let written = std::fs::read_to_string(dir.path().join(STAFF_FILE)).unwrap();
+    assert!(!written.to_lowercase().contains("ee6f") && !written.contains(&device.to_string()));
+    let mut p = open(0);
+    p.advance(t(tomorrow)).unwrap();
+    assert_eq!(seen(&mut p, sighting(tomorrow)).unwrap().heard, Heard::Unassociated, "switched off");
+}
+
+#[test]
+fn who_is_erased_is_not_heard_again_that_day() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut p = Privacy::open(&settings(dir.path()), &[], &site(), t(MORNING)).unwrap();
+    let device = seen(&mut p, sighting(MORNING)).unwrap().device;
+    p.refuse(device);
+    assert_eq!(seen(&mut p, sighting(MORNING)), Err(Dropped::Erased));
+    let mut p = Privacy::open(&settings(dir.path()), &[], &site(), t(MORNING)).unwrap();
+    assert_eq!(seen(&mut p, sighting(MORNING)), Err(Dropped::Erased), "not after a restart either");
+    p.advance(t("2025-11-22T10:00:00+08:00")).unwrap();
+    assert!(seen(&mut p, sighting("2025-11-22T10:00:00+08:00")).is_ok(), "tomorrow nobody knows who it was");
+}
+
+#[test]
+fn what_is_remembered_goes_with_a_snapshot() {
+    let settings = PrivacySettings::new(PrivacyMode::Pseudonymous, "".into());
+    let new = || Privacy::in_memory(&settings, &[], &site(), public_base(&site())).unwrap();
+    let mut p = new();
+    let device = seen(&mut p, sighting(MORNING)).unwrap().device;
+    p.not_a_visitor(device);
+    let before = p.remembered();
+    seen(&mut p, sighting(MORNING)).unwrap();
+    let after = p.remembered();
+    let tomorrow = "2025-11-22T10:00:00+08:00";
+    let heard_tomorrow = |remembered, first: Option<&str>| {
+        let mut p = new();
+        p.restore(remembered);
+        first.map(|at| seen(&mut p, sighting(at)).unwrap());
+        seen(&mut p, sighting(tomorrow)).unwrap().heard
+    };
+    assert_eq!(heard_tomorrow(after, None), Heard::Fixture);
+    assert_eq!(heard_tomorrow(before.clone(), Some(MORNING)), Heard::Fixture, "found, and then heard");
+    assert_eq!(heard_tomorrow(before, None), Heard::Unassociated);
 }

@@ -3,6 +3,7 @@
 //! | topic below the prefix | payload | retained |
 //! |---|---|---|
 //! | `{site}/visit/{kind}`, `{site}/receipt/recorded` | CloudEvent | no |
+//! | `{site}/privacy/{kind}` | CloudEvent: what recipients have to know of their data | no |
 //! | `{site}/flow/{scope}/{id}` | CloudEvent | yes |
 //! | `{site}/gateway/{gateway}/status` | `{"status":"online"\|"offline", …}` | yes |
 //! | `{site}/gateway/{gateway}/health` | the health report | yes |

@@ -22,6 +22,7 @@
 //! | the disk is full | [`StoreError::NoSpace`]; the ballast is given up so that acknowledgements go on; commits go on when there is room |
 //! | the database failed at run time | it is opened anew; the caller got the error and may repeat |
 //! | a backlog was drained and the file stays large | rebuilt into a new folder when idle |
+//! | what waits is older than the privacy rules allow, or of another mode | degraded to numbers, which an event tells; the file is rebuilt without it |
 //!
 //! One thread owns the database; [`Store`] is a handle to it. Layout: `record.rs` owns the bytes of a record,
 //! `folder.rs` the files and folders, `db.rs` is the only user of sled, `state.rs` says what a change of the
@@ -32,6 +33,8 @@ mod error;
 mod folder;
 mod highwater;
 pub mod inspect;
+mod policy;
+mod purge;
 mod record;
 mod recover;
 mod salvage;
@@ -41,6 +44,7 @@ mod types;
 mod writer;
 
 pub use error::{OpenError, StoreError};
+pub use policy::{Forget, Forgotten, Link, PrivacyRules};
 pub use types::{
     Batch, ByKind, Checkpoint, Committed, OutboxSeq, Quarantined, Queued, Recovered, Stats, StoreOptions,
     WhenFull,
@@ -50,6 +54,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot, watch};
 use visit_core::observation::Observation;
+use visit_core::purchase::BookEntry;
+use visit_core::time::Timestamp;
 use writer::{Command, Reply};
 
 /// How many requests may wait for the thread before callers wait in turn.
@@ -67,11 +73,32 @@ impl Store {
     /// Opens the store in the folder `dir`, creating it where there is none, verifies every record, repairs
     /// what must be repaired and begins a new session. Blocks: seconds for a large backlog.
     pub fn open(dir: &Path, options: &StoreOptions) -> Result<(Self, Recovered), OpenError> {
-        let (opened, recovered) = recover::open(dir, options)?;
+        let (opened, mut recovered) = recover::open(dir, options)?;
         let (commands, inbox) = mpsc::channel(QUEUE);
         let (newest_sender, newest) = watch::channel(None);
         let stats = Arc::new(Mutex::new(Stats::default()));
-        let writer = writer::Writer::new(opened, options.clone(), newest_sender, Arc::clone(&stats));
+        let mut writer = writer::Writer::new(opened, options.clone(), newest_sender, Arc::clone(&stats));
+        // Once more on a disk that was full: the ballast has made room then.
+        let begun =
+            writer.begin().or_else(|e| if e == StoreError::NoSpace { writer.begin() } else { Err(e) });
+        let begun = begun.map_err(|e| match e {
+            StoreError::NoSpace => OpenError::NoSpace { path: dir.to_owned() },
+            e => OpenError::Database { path: dir.to_owned(), reason: e.to_string() },
+        })?;
+        if begun.visits_forgotten {
+            (recovered.checkpoint, recovered.ledger, recovered.links) = (None, Vec::new(), Vec::new());
+            for record in &mut recovered.book {
+                if let BookEntry::Receipt(receipt) = &mut record.entry {
+                    receipt.forget_buyer();
+                }
+            }
+        }
+        if begun.members_forgotten {
+            for (_, paper) in &mut recovered.pending {
+                crate::privacy::degrade::forget_members(paper, &|_| true);
+            }
+        }
+        recovered.outbox_depth = stats.lock().unwrap_or_else(PoisonError::into_inner).depth.total();
         std::thread::Builder::new()
             .name("store".into())
             .spawn(move || writer.run(inbox))
@@ -110,6 +137,17 @@ impl Store {
     pub async fn dead_letter(&self, seq: OutboxSeq, reason: &str) -> Result<(), StoreError> {
         let reason = reason.to_owned();
         self.ask(|reply| Command::DeadLetter { seq, reason, reply }).await
+    }
+
+    /// It is `now` by the wall clock: what may no longer be kept goes. To be called every few seconds; mostly it does
+    /// nothing.
+    pub async fn look_after(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.ask(|reply| Command::LookAfter(now, reply)).await
+    }
+
+    /// Forgets somebody: on the device, and out of its file, when this returns.
+    pub async fn forget(&self, who: Forget) -> Result<Forgotten, StoreError> {
+        self.ask(|reply| Command::Forget(Box::new(who), reply)).await
     }
 
     /// The number of the newest durable sequence; `None` before the first event ever.

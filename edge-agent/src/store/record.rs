@@ -26,6 +26,8 @@
 //! | `07` sequence u64 | [`DeadRecord`] |
 //! | `08` number u64 | [`BookRecord`]: the book of receipts |
 //! | `09` ticket u64 | [`Pending`]: a receipt that is not recorded yet |
+//! | `0a` | [`Policy`](super::policy::Policy): privacy rules of the run that wrote last |
+//! | `0b` visit u128 | [`Link`](super::policy::Link): the visit is a member's |
 //!
 //! The number in a key stands in the payload too where it matters, so that a value under a wrong key is seen.
 //!
@@ -85,6 +87,12 @@ pub(super) enum Kind {
     Pending = 13,
     /// What survives of a visit.
     Ledger = 14,
+    /// A queued event about data.
+    Notice = 15,
+    /// Under which privacy rules the store was written.
+    Policy = 16,
+    /// A visit that was said to be a member's.
+    Link = 17,
     /// A queued flow event.
     Flow = 18,
 }
@@ -106,6 +114,9 @@ impl Kind {
             12 => Self::Book,
             13 => Self::Pending,
             14 => Self::Ledger,
+            15 => Self::Notice,
+            16 => Self::Policy,
+            17 => Self::Link,
             18 => Self::Flow,
             _ => return None,
         })
@@ -117,6 +128,7 @@ impl Kind {
             Body::Visit(_) => Self::Visit,
             Body::Receipt(_) | Body::Reconciled(_) => Self::Receipt,
             Body::Flow(_) => Self::Flow,
+            Body::Privacy(_) => Self::Notice,
         }
     }
 }
@@ -276,7 +288,7 @@ pub(super) fn read_queued(bytes: &[u8]) -> Result<(Kind, QueuedRecord), BadRecor
 /// Decodes a queued event whose envelope is open.
 pub(super) fn decode_queued(kind: Kind, payload: &[u8]) -> Result<QueuedRecord, BadRecord> {
     match kind {
-        Kind::Visit | Kind::Receipt | Kind::Flow => decode(payload),
+        Kind::Visit | Kind::Receipt | Kind::Flow | Kind::Notice => decode(payload),
         Kind::OldReceipt => decode::<old::QueuedReceipt>(payload).map(QueuedRecord::from),
         Kind::OldFlow => decode::<old::QueuedFlow>(payload).map(QueuedRecord::from),
         _ => Err(BadRecord::WrongKind { is: kind, wanted: "a queued event" }),
@@ -328,6 +340,8 @@ pub(super) enum Table {
     Dead = 7,
     Book = 8,
     Pending = 9,
+    Policy = 10,
+    Link = 11,
 }
 
 /// A key, taken apart.
@@ -342,6 +356,8 @@ pub(super) enum Key {
     Dead(u64),
     Book(u64),
     Pending(u64),
+    Policy,
+    Link(VisitId),
 }
 
 impl Key {
@@ -360,6 +376,8 @@ impl Key {
             Self::Dead(seq) => one(Table::Dead, seq),
             Self::Book(number) => one(Table::Book, number),
             Self::Pending(ticket) => one(Table::Pending, ticket),
+            Self::Policy => vec![Table::Policy as u8],
+            Self::Link(visit) => [&[Table::Link as u8][..], &visit.0.to_be_bytes()].concat(),
         }
     }
 
@@ -381,6 +399,8 @@ impl Key {
             7 => Self::Dead(one()?),
             8 => Self::Book(one()?),
             9 => Self::Pending(one()?),
+            10 if rest.is_empty() => Self::Policy,
+            11 => Self::Link(VisitId(u128::from_be_bytes(rest.try_into().ok()?))),
             _ => return None,
         })
     }
@@ -392,12 +412,15 @@ impl std::fmt::Display for Key {
             Self::Meta => f.write_str("meta"),
             Self::Head => f.write_str("checkpoint"),
             Self::Chunk { generation, index } => write!(f, "checkpoint {generation} chunk {index}"),
-            Self::Ledger(visit) => write!(f, "ledger {visit}"),
+            // A log outlives what may be kept of a visit: not its id.
+            Self::Ledger(_) => f.write_str("a visit of the ledger"),
             Self::Recent { commit, part } => write!(f, "recent {commit}.{part}"),
             Self::Outbox(seq) => write!(f, "outbox {seq}"),
             Self::Dead(seq) => write!(f, "dead letter {seq}"),
             Self::Book(number) => write!(f, "book {number}"),
             Self::Pending(ticket) => write!(f, "pending {ticket}"),
+            Self::Policy => f.write_str("privacy policy"),
+            Self::Link(_) => f.write_str("a link"),
         }
     }
 }

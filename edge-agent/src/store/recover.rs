@@ -69,7 +69,7 @@ pub(super) fn open(root: &Path, options: &StoreOptions) -> Result<(Opened, Recov
         );
     }
     let failed = |e| OpenError::db(root, e);
-    let (mut db, Scan { mut state, ledger, book, pending, checkpoint, strays, .. }) = (db, scan);
+    let (mut db, Scan { mut state, ledger, book, pending, checkpoint, strays, links, .. }) = (db, scan);
     match begin_session(&db, &mut state, mark, &strays) {
         Err(DbError::NoSpace) if folder.has_ballast(1) => {
             tracing::warn!("no space left for the store {}: giving up its ballast", root.display());
@@ -98,6 +98,7 @@ pub(super) fn open(root: &Path, options: &StoreOptions) -> Result<(Opened, Recov
         ledger,
         book,
         pending,
+        links,
         session: state.meta.session,
         outbox_depth: state.depth.total(),
         quarantined,

@@ -1,6 +1,7 @@
 //! Reads a database from end to end: verifies every record and finds the state again.
 
 use super::db::{Db, DbError};
+use super::policy::Link;
 use super::record::{self, BadRecord, CheckpointHead, Key, Kind, Meta, Pending, Recent};
 use super::state::{MAX_SNAPSHOT, State};
 use super::types::Checkpoint;
@@ -28,6 +29,8 @@ pub(super) struct Scan {
     pub fault_count: u64,
     /// Chunks that belong to no checkpoint: a crash came between them and the commit. No fault.
     pub strays: Vec<Key>,
+    /// Visits that are members'.
+    pub links: Vec<Link>,
     /// Entries read.
     pub entries: u64,
 }
@@ -81,7 +84,7 @@ pub(super) fn scan(db: &Db) -> Result<Scan, DbError> {
                 _ => scan.strays.push(key),
             },
             _ => match read_entry(&mut scan, key, &value, &mut meta) {
-                Ok(Some(id)) if !ids.insert(id) => scan.fault(&key, &format!("queues event {id} again")),
+                Ok(Some(id)) if !ids.insert(id) => scan.fault(&key, &"queues an event again"),
                 Ok(_) => {}
                 Err(e) => scan.fault(&key, &e),
             },
@@ -146,6 +149,16 @@ fn read_entry(
             }
             scan.state.add_pending(ticket);
             scan.pending.push((ticket, record.paper));
+        }
+        Key::Policy => {
+            scan.state.policy = Some(record::read(Kind::Policy, "a privacy policy", value)?);
+        }
+        Key::Link(visit) => {
+            let link: Link = record::read(Kind::Link, "a link", value)?;
+            if link.visit != visit {
+                return Err(BadRecord::WrongKey);
+            }
+            scan.links.push(link);
         }
         Key::Chunk { .. } => {}
     }

@@ -6,15 +6,18 @@
 
 use super::db::{Changes, Db, DbError};
 use super::error::StoreError;
+use super::policy::{Link, Policy};
 use super::record::{
     self, CHUNK, CheckpointHead, DeadRecord, Key, Kind, Meta, Pending, QueuedRecord, Recent, Table,
 };
 use super::types::{ByKind, Checkpoint, Committed, OutboxSeq, StoreOptions, WhenFull};
+use crate::privacy::degrade::{is_about_somebody, member_of};
 use std::collections::{HashMap, HashSet, VecDeque};
 use visit_core::engine::LedgerChange;
-use visit_core::event::{Event, EventId, VisitId};
+use visit_core::event::{Body, Event, EventId, VisitId};
 use visit_core::observation::Observation;
-use visit_core::time::Timestamp;
+use visit_core::purchase::BookEntry;
+use visit_core::time::{Span, Timestamp};
 
 /// Largest snapshot.
 pub(super) const MAX_SNAPSHOT: usize = 64 << 20;
@@ -33,6 +36,10 @@ const RECENT: u8 = 2;
 pub(super) struct State {
     pub meta: Meta,
     pub head: Option<CheckpointHead>,
+    /// Privacy rules of the run that wrote last; of this one once it has begun.
+    pub policy: Option<Policy>,
+    /// It is to be written with the next batch.
+    pub policy_changed: bool,
     pub depth: ByKind,
     /// Bytes of queued keys and values.
     pub bytes: u64,
@@ -54,6 +61,7 @@ pub(super) struct State {
 }
 
 /// What a commit brings.
+#[derive(Default)]
 pub(super) struct Incoming {
     pub events: Vec<(Timestamp, Event)>,
     pub ledger: Vec<LedgerChange>,
@@ -96,6 +104,7 @@ impl State {
         }
         let mut told = Committed::default();
         let mut changes = Changes::default();
+        let links: Vec<Link> = events.iter().filter_map(|(_, event)| link(event)).collect();
         let (mut arrivals, fresh) = self.arrivals(events, &mut told);
         let need: u64 = arrivals.iter().map(|a| weight(&a.value)).sum();
         if self.bytes + need > options.max_bytes {
@@ -113,6 +122,11 @@ impl State {
             told.newest = Some(OutboxSeq(last.seq));
         }
         self.meta.commit += 1;
+        for link in links {
+            if let Some(value) = record::seal(Kind::Link, &link) {
+                changes.put(Key::Link(link.visit).bytes(), value);
+            }
+        }
         for a in arrivals {
             self.add_queued(a.seq, a.kind, a.id, &a.value, a.queued_at);
             told.queued += 1;
@@ -132,6 +146,16 @@ impl State {
         }
         self.put_meta(&mut changes);
         Ok((changes, told))
+    }
+
+    /// Something is committed at `at`; kept to so much.
+    pub(super) fn touch(&mut self, at: Timestamp, exactly: Span) {
+        if let Some(policy) = &mut self.policy
+            && at.since(policy.touched) >= exactly
+        {
+            policy.touched = at;
+            self.policy_changed = true;
+        }
     }
 
     /// Plans to keep what was received until it is recorded, each under a ticket of its own.
@@ -176,6 +200,11 @@ impl State {
                 continue;
             }
             if let Some(value) = db.get(&Key::Outbox(*seq).bytes())? {
+                if let Ok((_, r)) = record::read_queued(&value)
+                    && is_about_somebody(&r.event)
+                {
+                    self.removed(r.queued_at);
+                }
                 self.take_queued(&value);
                 self.acked.insert(*seq);
             }
@@ -284,6 +313,12 @@ impl State {
         if let Some(value) = record::seal(Kind::Meta, &self.meta) {
             changes.put(Key::Meta.bytes(), value);
         }
+        if let (Some(policy), true) = (&self.policy, self.policy_changed)
+            && let Some(value) = record::seal(Kind::Policy, policy)
+        {
+            changes.put(Key::Policy.bytes(), value);
+            self.policy_changed = false;
+        }
     }
 
     /// Seals those events that are new, in order, and lists their ids.
@@ -306,7 +341,7 @@ impl State {
             match record::seal(kind, &QueuedRecord { seq, queued_at, event }) {
                 Some(value) => arrivals.push_back(Arrival { seq, kind, id, value, queued_at }),
                 None => {
-                    tracing::error!("event {id} is larger than a record may be: dropped");
+                    tracing::error!("an event is larger than a record may be: dropped");
                     told.oversized += 1;
                 }
             }
@@ -373,6 +408,14 @@ impl State {
                 LedgerChange::Put(record) => record.visit,
                 LedgerChange::Remove(visit) => *visit,
                 LedgerChange::Keep(record) => {
+                    let of_nobody = matches!(&record.entry, BookEntry::Receipt(r) if r.buyer.visit.is_none());
+                    if of_nobody
+                        && self.policy.is_some()
+                        && db.get(&Key::Book(record.number).bytes())?.is_some()
+                    {
+                        // What it said before may be of days ago: out of the file with the next look.
+                        self.removed(Timestamp::MIN);
+                    }
                     // A record of the book is small: its only text is the name of a store.
                     match record::seal(Kind::Book, record) {
                         Some(value) => changes.put(Key::Book(record.number).bytes(), value),
@@ -397,13 +440,14 @@ impl State {
                         true
                     }
                     None => {
-                        tracing::error!("the ledger's record of visit {visit} is too large: dropped");
+                        tracing::error!("the ledger's record of a visit is too large: dropped");
                         told.oversized += 1;
                         was
                     }
                 },
                 LedgerChange::Remove(_) | LedgerChange::Keep(_) | LedgerChange::Drop(_) => {
                     changes.remove(key);
+                    changes.remove(Key::Link(visit).bytes());
                     false
                 }
             };
@@ -458,7 +502,7 @@ impl State {
     }
 
     /// Forgets the ids remembered longest; says whether there were any.
-    fn forget_recent(&mut self, changes: &mut Changes) -> bool {
+    pub(super) fn forget_recent(&mut self, changes: &mut Changes) -> bool {
         let Some((key, ids)) = self.recent.pop_front() else { return false };
         changes.remove(key.bytes());
         self.recent_ids -= ids.len();
@@ -469,7 +513,7 @@ impl State {
     }
 
     /// Takes note that the queued event with this value is removed; gives its kind.
-    fn take_queued(&mut self, value: &[u8]) -> Option<Kind> {
+    pub(super) fn take_queued(&mut self, value: &[u8]) -> Option<Kind> {
         // What was verified at opening and cannot be read now is not counted as queued any more either, but
         // which counter it stood in is in the bytes that cannot be read: the next opening counts anew.
         let (kind, record) = record::read_queued(value).ok()?;
@@ -491,6 +535,12 @@ impl State {
             }
         }
     }
+}
+
+/// The link that an event says.
+fn link(event: &Event) -> Option<Link> {
+    let Body::Visit(v) = &event.body else { return None };
+    member_of(&v.fact).map(|member| Link { visit: v.visit, member, device: v.device })
 }
 
 /// What a queued event counts against the outbox's limit: value and key.

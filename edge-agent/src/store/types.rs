@@ -8,6 +8,7 @@ use visit_core::observation::Observation;
 use visit_core::purchase::BookRecord;
 use visit_core::time::Timestamp;
 
+use super::policy::{Link, PrivacyRules};
 use super::record::Kind;
 
 /// Place of an event in the outbox. Only increases, with gaps; the first is 1.
@@ -50,6 +51,8 @@ pub struct StoreOptions {
     pub max_pending: u64,
     /// Most dead letters to keep; beyond, the oldest are deleted.
     pub max_dead_letters: u64,
+    /// What may be kept of people, and for how long; nothing where nobody is asked (tools).
+    pub privacy: Option<PrivacyRules>,
     /// A file larger than this is rebuilt once less than a quarter of it is in use. Bytes.
     pub rebuild_above: u64,
 }
@@ -65,6 +68,7 @@ impl StoreOptions {
             max_recent: 65_536,
             max_pending: 65_536,
             max_dead_letters: 256,
+            privacy: None,
             rebuild_above: 64 << 20,
         }
     }
@@ -118,23 +122,26 @@ pub struct ByKind {
     pub receipt: u64,
     /// `flow.interval`
     pub flow: u64,
+    /// `privacy.*`
+    pub privacy: u64,
 }
 
 impl ByKind {
     /// All together.
     pub fn total(self) -> u64 {
-        self.visit + self.receipt + self.flow
+        self.visit + self.receipt + self.flow + self.privacy
     }
 
     /// With the names used in metrics.
-    pub fn named(self) -> [(&'static str, u64); 3] {
-        [("visit", self.visit), ("receipt", self.receipt), ("flow", self.flow)]
+    pub fn named(self) -> [(&'static str, u64); 4] {
+        [("visit", self.visit), ("receipt", self.receipt), ("flow", self.flow), ("privacy", self.privacy)]
     }
 
     pub(super) fn of(&mut self, kind: Kind) -> &mut u64 {
         match kind {
             Kind::Receipt => &mut self.receipt,
             Kind::Flow => &mut self.flow,
+            Kind::Notice => &mut self.privacy,
             _ => &mut self.visit,
         }
     }
@@ -143,6 +150,7 @@ impl ByKind {
         self.visit += other.visit;
         self.receipt += other.receipt;
         self.flow += other.flow;
+        self.privacy += other.privacy;
     }
 }
 
@@ -157,6 +165,8 @@ pub struct Recovered {
     pub book: Vec<BookRecord>,
     /// What was received and not recorded, with its ticket, in the order it came.
     pub pending: Vec<(u64, Observation)>,
+    /// Visits that were said to be a member's.
+    pub links: Vec<Link>,
     /// Number of this session: one more than the last.
     pub session: u64,
     /// Events queued.
@@ -225,6 +235,8 @@ pub struct Stats {
     pub oversized: u64,
     /// Events moved to the dead letters, since opening.
     pub dead_lettered: u64,
+    /// Facts that were taken out, or lost whose they are, under the privacy rules, since opening.
+    pub degraded: u64,
     /// Queued records that could not be read when they were to be published, since opening.
     pub unreadable: u64,
     /// Bytes of keys and values handed to the database, since opening. The device sees several times that.

@@ -9,6 +9,7 @@ use super::db::{Changes, Db, DbError};
 use super::error::{OpenError, StoreError};
 use super::folder::Folder;
 use super::highwater::HighWaterFile;
+use super::policy::{Forget, Forgotten};
 use super::record::{self, Table};
 use super::recover::{self, Opened};
 use super::scan;
@@ -18,6 +19,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot, watch};
 use visit_core::observation::Observation;
+use visit_core::time::{Span, Timestamp};
+
+mod upkeep;
 
 /// Acknowledgements that may be lost in a power cut before they get a durable batch of their own.
 const MAX_UNFLUSHED: usize = 1_024;
@@ -39,6 +43,8 @@ pub(super) enum Command {
     Read { after: Option<OutboxSeq>, limit: usize, reply: Reply<Vec<Queued>> },
     Acknowledge(Vec<OutboxSeq>, Reply<()>),
     DeadLetter { seq: OutboxSeq, reason: String, reply: Reply<()> },
+    LookAfter(Timestamp, Reply<()>),
+    Forget(Box<Forget>, Reply<Forgotten>),
     Close(Reply<()>),
 }
 
@@ -62,6 +68,10 @@ pub(super) struct Writer {
     low_space: bool,
     acked_since_full: usize,
     no_rebuild_before: u64,
+    /// When it was last looked for what may no longer be kept.
+    looked: Option<Timestamp>,
+    /// The file is to be written anew at the next look.
+    scrub_is_due: bool,
     newest: watch::Sender<Option<u64>>,
     stats: Stats,
     shared: Arc<Mutex<Stats>>,
@@ -90,6 +100,8 @@ impl Writer {
             // A disk that was full before we came may have room inside the file: one commit finds out.
             acked_since_full: ACKS_THAT_MAKE_ROOM,
             no_rebuild_before: 0,
+            looked: None,
+            scrub_is_due: false,
             newest,
             stats: Stats::default(),
             shared,
@@ -125,6 +137,16 @@ impl Writer {
                 }
                 Command::DeadLetter { seq, reason, reply } => {
                     let result = self.attempt(|w| w.dead_letter(seq, &reason));
+                    self.tell();
+                    let _ = reply.send(result);
+                }
+                Command::LookAfter(now, reply) => {
+                    let result = self.look_after(now);
+                    self.tell();
+                    let _ = reply.send(result);
+                }
+                Command::Forget(who, reply) => {
+                    let result = self.attempt(|w| w.forget(*who));
                     self.tell();
                     let _ = reply.send(result);
                 }
@@ -222,8 +244,13 @@ impl Writer {
     fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
         let Batch { events, ledger, checkpoint, settled, at } = batch;
         let events = events.into_iter().map(|e| (at, e)).collect();
-        let incoming = Incoming { events, ledger, checkpoint, settled };
         let Some(Open { db, state }) = &mut self.open else { return Err(StoreError::Closed) };
+        if !(ledger.is_empty() && settled.is_empty()) || checkpoint.is_some() {
+            // What these replace stays in the file for a while.
+            state.removed(at);
+        }
+        state.touch(at, TOUCH);
+        let incoming = Incoming { events, ledger, checkpoint, settled };
         let (changes, told) = state.commit(db, incoming, &self.options)?;
         self.finish(changes)?;
         self.stats.committed += told.queued;
@@ -351,6 +378,13 @@ impl Writer {
         {
             return;
         }
+        self.rebuild();
+    }
+
+    /// Writes the database anew; where that fails it stays as it is.
+    fn rebuild(&mut self) {
+        let Some(Open { db, state }) = &self.open else { return };
+        let file = db.file_bytes();
         let next = self.number + 1;
         let commit = state.meta.commit;
         if let Err(e) = self.attempt(Self::remove_acknowledged) {
@@ -392,6 +426,9 @@ impl Writer {
         self.tell();
     }
 }
+
+/// How exactly the store knows when something was committed last.
+const TOUCH: Span = Span::from_secs(600);
 
 /// Bytes of the snapshot in the database.
 fn snapshot_bytes(state: &State) -> u64 {

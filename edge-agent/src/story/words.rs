@@ -92,6 +92,7 @@ impl Story<'_> {
             Heard::Associated => " (associated)",
             Heard::Advertisement => " (advertisement)",
             Heard::Tag => " (tag)",
+            Heard::Fixture => " (staff or equipment of earlier days)",
         };
         let by = e.by.iter().map(|(sensor, rssi)| {
             let rssi = rssi.map_or_else(|| "?".to_owned(), |r| r.to_string());

@@ -14,8 +14,9 @@ use std::collections::VecDeque;
 const WINDOW: u64 = 2_000_000;
 /// Points kept.
 const POINTS: usize = 64;
-/// Before so many points, a slope says nothing.
-const ENOUGH: usize = 8;
+/// Before so many points, a minute, the load on the line has more to do with a slope than a crystal has, and what a
+/// crystal is off by then is a few milliseconds.
+const ENOUGH: usize = 30;
 /// No crystal is worse, parts of one.
 const MAX_DRIFT: f64 = 500e-6;
 

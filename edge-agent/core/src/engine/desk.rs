@@ -100,6 +100,11 @@ impl Desk<'_> {
         }
     }
 
+    /// Tells the shell that this device is staff or equipment.
+    pub fn not_a_visitor(&mut self, d: &Device) {
+        self.out.push_back(Output::NotAVisitor(d.name));
+    }
+
     /// Publishes a receipt.
     pub fn publish_receipt(&mut self, id: EventId, time: Timestamp, receipt: ReceiptRecorded) {
         self.push(id, time, Body::Receipt(receipt));

@@ -10,7 +10,7 @@ use crate::visit::{Device, Phase};
 use core::cmp::Reverse;
 use serde::{Deserialize, Serialize};
 use std::collections::binary_heap::PeekMut;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
 /// Slots looked at to find one to evict: the cost of a flood of addresses stays bounded.
 const EVICTION_SAMPLE: usize = 64;
@@ -161,6 +161,19 @@ impl Table {
         }
         self.aliases.push_back((address, key));
         self.by_address.insert(address, key);
+    }
+
+    /// All addresses that lead to a device.
+    pub(super) fn addresses(&self, key: Key) -> BTreeSet<Pseudonym> {
+        self.by_address.iter().filter(|(_, k)| **k == key).map(|(address, _)| *address).collect()
+    }
+
+    /// These addresses lead nowhere any more.
+    pub(super) fn unpoint(&mut self, addresses: &BTreeSet<Pseudonym>) {
+        self.by_address.retain(|address, _| !addresses.contains(address));
+        self.aliases.retain(|(address, _)| !addresses.contains(address));
+        self.followed.retain(|before, (since, _)| !addresses.contains(before) && !addresses.contains(since));
+        self.order.retain(|before| !addresses.contains(before));
     }
 
     /// The address that the device of `address` went by since, if it did before `at`: it does not any more.

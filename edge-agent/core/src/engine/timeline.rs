@@ -170,6 +170,9 @@ impl Engine {
             d.identity = Identity::Stable;
         }
         let mut desk = desk!(self, now);
+        if e.heard == Heard::Fixture {
+            visit::exclude_known(d, &mut desk);
+        }
         if desk.explains(d) {
             tell_heard(d, &e, is_new, moments, &self.moved, &mut desk);
         }

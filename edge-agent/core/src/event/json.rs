@@ -100,6 +100,10 @@ impl Serialize for CloudEvent<'_> {
                 map.serialize_field("subject", &f.place)?;
                 map.serialize_field("data", &self.flow_data(f))?;
             }
+            Body::Privacy(p) => {
+                map.serialize_field("subject", p.gateway())?;
+                map.serialize_field("data", &self.notice_data(p))?;
+            }
         }
         map.end()
     }
@@ -292,7 +296,7 @@ enum AnyVisitData<'a> {
 }
 
 impl CloudEvent<'_> {
-    fn provenance(&self) -> Provenance {
+    pub(super) fn provenance(&self) -> Provenance {
         Provenance {
             detected_at: self.event.detected_at,
             privacy_mode: self.event.privacy_mode,

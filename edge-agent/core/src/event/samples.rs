@@ -107,7 +107,47 @@ pub fn all() -> Vec<Event> {
     events.push(receipt(visit, bag_carried));
     events.push(reconciled());
     events.push(flow());
+    events.push(degraded());
+    events.push(erased(visit));
+    events.push(changed());
     events
+}
+
+fn degraded() -> Event {
+    let facts = [("approached", Some(412)), ("arrived", Some(388)), ("exited", Some(371)), ("resumed", None)];
+    let body = Body::Privacy(PrivacyNotice::Degraded(Degraded {
+        gateway: "gw-f2-west".into(),
+        reason: DegradeReason::Ttl,
+        from: at("2025-11-19T02:00:04.000Z"),
+        until: at("2025-11-19T14:12:41.000Z"),
+        visits: facts.into_iter().map(|(kind, count)| (kind.to_owned(), count)).collect(),
+        receipts: Some(57),
+    }));
+    event(EventId::of(SITE, b"gw-f2-west", "privacy.degraded", 9_001), "2025-11-21T10:20:00.000Z", body)
+}
+
+fn erased(visit: VisitId) -> Event {
+    let body = Body::Privacy(PrivacyNotice::Erased(Erased {
+        gateway: "gw-f2-west".into(),
+        visits: vec![visit],
+        member: None,
+        removed: 3,
+    }));
+    event(EventId::of(SITE, b"gw-f2-west", "privacy.erased", 9_002), "2025-11-21T11:30:00.000Z", body)
+}
+
+fn changed() -> Event {
+    let setting = |before: &str, now: &str| Setting { before: Some(before.into()), now: Some(now.into()) };
+    let body = Body::Privacy(PrivacyNotice::Changed(Changed {
+        gateway: "gw-f2-west".into(),
+        from_mode: PrivacyMode::Consented,
+        settings: [
+            ("mode".to_owned(), setting("consented", "pseudonymous")),
+            ("ttl_h".to_owned(), setting("72", "48")),
+        ]
+        .into(),
+    }));
+    event(EventId::of(SITE, b"gw-f2-west", "privacy.changed", 9_003), "2025-11-21T12:00:00.000Z", body)
 }
 
 fn receipt(visit: VisitId, bag_carried: EventId) -> Event {

@@ -1,6 +1,7 @@
 //! JSON Schemas of the published events, generated from the types that are serialised.
 
 use super::json::{FlowData, ReceiptData, ReconciledData, VisitData};
+use super::privacy::{ChangedData, DegradedData, ErasedData};
 use super::*;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -52,6 +53,9 @@ pub fn all() -> Vec<EventSchema> {
         of::<ReceiptData>("mall.receipt.recorded", "receipt/recorded", "小票回传 receipt recorded"),
         of::<ReconciledData>("mall.receipt.reconciled", "receipt/reconciled", "对账 receipts reconciled"),
         of::<FlowData>("mall.flow.interval", "flow/{scope}/{id}", "客流 flow interval"),
+        of::<DegradedData>("mall.privacy.degraded", "privacy/degraded", "降级 facts reduced to numbers"),
+        of::<ErasedData>("mall.privacy.erased", "privacy/erased", "删除 somebody is to be forgotten"),
+        of::<ChangedData>("mall.privacy.changed", "privacy/changed", "变更 privacy settings changed"),
     ]
 }
 

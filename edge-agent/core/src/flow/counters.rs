@@ -100,6 +100,11 @@ impl Counters {
         }
     }
 
+    /// This address was not heard.
+    pub(super) fn forget(&mut self, address: Pseudonym) {
+        self.heard.remove(&address);
+    }
+
     /// A business day begins: who was forgotten inside has gone home.
     pub(super) fn new_day(&mut self) {
         self.all.values_mut().for_each(|c| c.inside = 0.0);

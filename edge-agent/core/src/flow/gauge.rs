@@ -46,7 +46,7 @@ impl Gauge {
         if self.pairs.len() < FEWEST {
             return None;
         }
-        let estimate = Curves::new(&self.pairs.iter()).read(heard);
+        let estimate = Curves::new(self.pairs.iter()).read(heard);
         let mut off = self.residuals();
         off.sort_by(|a, b| (a.0 - estimate).abs().total_cmp(&(b.0 - estimate).abs()));
         off.truncate(NEAREST);
@@ -63,7 +63,7 @@ impl Gauge {
         (0..PARTS)
             .flat_map(|part| {
                 let others = self.pairs.iter().enumerate().filter(|(i, _)| part_of(*i) != part);
-                let curves = Curves::new(&others.map(|(_, pair)| pair));
+                let curves = Curves::new(others.map(|(_, pair)| pair));
                 let own = self.pairs.iter().enumerate().filter(move |(i, _)| part_of(*i) == part);
                 own.map(move |(_, (heard, people))| {
                     let estimate = curves.read(*heard);
@@ -78,9 +78,10 @@ impl Gauge {
 struct Curves([Vec<(f32, f32)>; LEVELS.len()]);
 
 impl Curves {
-    fn new<'a>(pairs: &(impl Iterator<Item = &'a (Heard, f32)> + Clone)) -> Self {
+    fn new<'a>(pairs: impl Iterator<Item = &'a (Heard, f32)>) -> Self {
+        let pairs: Vec<_> = pairs.collect();
         Self(core::array::from_fn(|level| {
-            isotonic(pairs.clone().map(|(heard, people)| (heard[level] as f32, *people)).collect())
+            isotonic(pairs.iter().map(|(heard, people)| (heard[level] as f32, *people)).collect())
         }))
     }
 

@@ -31,7 +31,7 @@ use counters::Counters;
 use crowd::Crowd;
 use serde::{Deserialize, Serialize};
 use shared::Dwelt;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use tally::Tally;
 
 /// Time between two looks at who is where.
@@ -193,6 +193,14 @@ impl Flow {
     pub fn forget(&mut self, who: Pseudonym) {
         self.dwelt.remove(&who);
         self.lost.remove(&who);
+    }
+
+    /// Nothing of the addresses of a device is kept.
+    pub fn forget_addresses(&mut self, addresses: &BTreeSet<Pseudonym>) {
+        for address in addresses {
+            self.forget(*address);
+            self.counters.forget(*address);
+        }
     }
 
     /// Looks at who is where.

@@ -15,7 +15,7 @@ use crate::observation::Heard;
 /// The identity class an address of this kind gives a visit.
 pub fn class_of(heard: Heard) -> Identity {
     match heard {
-        Heard::Associated | Heard::Tag => Identity::Stable,
+        Heard::Associated | Heard::Tag | Heard::Fixture => Identity::Stable,
         Heard::Unassociated | Heard::Advertisement => Identity::Session,
     }
 }

@@ -18,6 +18,8 @@ use crate::site::TillIx;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+mod forget;
+
 /// Business days that are compared with what is declared for them, of each till and store.
 const DAYS: usize = 8;
 

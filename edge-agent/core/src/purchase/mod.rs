@@ -119,6 +119,19 @@ impl Purchases {
         self.decided.iter().filter(same).map(|d| d.3).fold(0.0, f32::max)
     }
 
+    /// Forgets what was decided about a visit.
+    pub(crate) fn forget_visit(&mut self, visit: VisitId) {
+        self.decided.retain(|d| d.2 != visit);
+    }
+
+    /// The receipts that wait.
+    pub(crate) fn receipts_mut(&mut self) -> impl Iterator<Item = &mut Receipt> {
+        self.waiting.iter_mut().filter_map(|p| match p {
+            Paper::Receipt(r) => Some(r),
+            Paper::Totals(_) => None,
+        })
+    }
+
     /// The sales in `zone` about `at` whose buyers are known: when, who, how surely.
     pub(crate) fn decided_around(&self, zone: ZoneIx, at: Timestamp) -> Vec<(Timestamp, VisitId, f32)> {
         let near = |d: &&(ZoneIx, Timestamp, VisitId, f32)| {

@@ -95,6 +95,7 @@ pub fn heard(d: &mut Device, at: Timestamp, gap: Option<Span>, moved: &[Moved], 
     }
     if d.phase != Phase::NotAVisitor && is_staff(d, at, desk) {
         exclude(d, desk);
+        desk.not_a_visitor(d);
     }
     if d.phase != Phase::NotAVisitor {
         door(d, at, zone, desk);
@@ -113,6 +114,13 @@ pub fn heard(d: &mut Device, at: Timestamp, gap: Option<Span>, moved: &[Moved], 
         dwell_start(d, desk);
     }
     d.decide_at(at + patience(d, desk));
+}
+
+/// This device was staff or equipment on an earlier day: it is from its first emission on.
+pub fn exclude_known(d: &mut Device, desk: &mut Desk<'_>) {
+    if d.phase != Phase::NotAVisitor {
+        exclude(d, desk);
+    }
 }
 
 /// A device has been silent until `d.due`.

@@ -4,7 +4,8 @@ use super::Report;
 use crate::config::{
     AgentConfig, MqttSettings, MqttTlsSettings, PrivacySettings, SourceSettings, StoreSettings,
 };
-use crate::privacy::{BusinessCalendar, SEED_DAY, inspect_key_file, member_numbers, read_consent_list};
+use crate::privacy::lists::{self, Which};
+use crate::privacy::{BusinessCalendar, SEED_DAY, STAFF_FILE, fixtures, inspect_key_file};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 use rustls::pki_types::pem::PemObject as _;
@@ -29,7 +30,7 @@ pub(super) fn examine(agent: &AgentConfig, site: Option<&Site>, offline: bool, r
     let now = clock(report);
     let today = site.and_then(BusinessCalendar::new).map(|mut calendar| calendar.day(now));
     key_file(&agent.privacy, today, report);
-    consent_list(&agent.privacy, report);
+    people(&agent.privacy, report);
     password(&agent.mqtt, report);
     if let Some(tls) = &agent.mqtt.tls {
         tls_files("mqtt.tls", tls, report);
@@ -157,14 +158,46 @@ fn key_file(privacy: &PrivacySettings, today: Option<i32>, report: &mut Report) 
     }
 }
 
-fn consent_list(privacy: &PrivacySettings, report: &mut Report) {
-    let (PrivacyMode::Consented, Some(path)) = (privacy.mode, &privacy.consent_list) else { return };
+/// The lists of people, and what is remembered of staff.
+fn people(privacy: &PrivacySettings, report: &mut Report) {
+    let consent = privacy.consent_list.as_deref().filter(|_| privacy.mode == PrivacyMode::Consented);
+    if let Some(path) = consent {
+        list("consent list", "members", "one member number a line", Which::Consent, path, report);
+    }
+    if let Some(path) = &privacy.opt_out_list {
+        let next = "one address or hash a line; edge-agent privacy opt-out makes hashes";
+        list("opt-out list", "addresses", next, Which::OptOut, path, report);
+    }
+    let path = privacy.key_file.with_file_name(STAFF_FILE);
+    match fixtures::inspect(&path) {
+        Ok(Some(n)) => {
+            report.right(format!("staff and equipment of earlier days: {n}, in {}", path.display()));
+        }
+        Ok(None) => report.warn(
+            format!("{} is damaged: staff of earlier days are learnt anew", path.display()),
+            format!("rm {}", path.display()),
+        ),
+        // None yet.
+        Err(_) => {}
+    }
+}
+
+fn list(what: &str, of: &str, next: &str, which: Which, path: &Path, report: &mut Report) {
     let shown = path.display();
-    match read_consent_list(path).map(|list| member_numbers(&list).count()) {
-        Err(e) => report.error(format!("consent list {shown}: {e}"), format!("ls -l {shown}")),
-        Ok(0) => report
-            .warn(format!("consent list {shown} is empty: nobody is linked"), "one member number a line"),
-        Ok(n) => report.right(format!("consent list {shown}: {n} members")),
+    match lists::inspect(which, path) {
+        Err(e) => report.error(format!("{what} {shown}: {e}"), format!("ls -l {shown}")),
+        Ok(list) if list.bad > 0 => {
+            let lines: Vec<_> = list.first_bad.iter().map(ToString::to_string).collect();
+            let found = format!("{what} {shown}: {} lines are no entries: {}", list.bad, lines.join(", "));
+            report.warn(format!("{found} …"), next);
+        }
+        Ok(list) if list.entries.len() == 0 && which == Which::Consent => {
+            report.warn(format!("{what} {shown} is empty: nobody is linked"), next);
+        }
+        Ok(list) => {
+            report.right(format!("{what} {shown}: {} {of}", list.entries.len()));
+            private(path, what, report);
+        }
     }
 }
 

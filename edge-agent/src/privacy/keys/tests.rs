@@ -138,3 +138,97 @@ fn a_key_that_cannot_be_written_is_used_and_written_later() {
     keys.save().unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), *keys.state.text());
 }
+
+/// A key file as the first version wrote it.
+fn first_version(day: i32, pseudonyms: u8, members: u8) -> String {
+    let hex = |byte: u8| format!("{byte:02x}").repeat(32);
+    let text = format!("{FIRST_MAGIC}day {day}\npseudonyms {}\nmembers {}\n", hex(pseudonyms), hex(members));
+    let check = check(&text);
+    text + &check
+}
+
+#[test]
+fn a_file_of_the_first_version_is_taken_over_with_its_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("privacy.key");
+    let old = first_version(TODAY, 0xa1, 0xb2);
+    write(&path, &old);
+    assert_eq!(inspect(&path).unwrap(), Some(TODAY));
+    let keys = open(&path, TODAY);
+    assert_eq!((*keys.state.pseudonyms, *keys.state.members), ([0xa1; 32], [0xb2; 32]));
+    assert_ne!(*keys.state.addresses, [0; 32], "drawn");
+    assert!(fs::read_to_string(&path).unwrap().starts_with(MAGIC));
+    assert_eq!(open(&path, TODAY).state.text(), keys.state.text());
+    for flip in 0..old.len() {
+        let mut bytes = old.as_bytes().to_vec();
+        bytes[flip] ^= 1;
+        write(&path, std::str::from_utf8(&bytes).unwrap());
+        assert!(matches!(KeyFile::open(&path, TODAY), Err(PrivacyError::Damaged { .. })), "flipped {flip}");
+    }
+}
+
+#[test]
+fn yesterdays_file_is_written_over_where_it_lay() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("privacy.key");
+    let mut keys = open(&path, TODAY);
+    let length = fs::metadata(&path).unwrap().len();
+    // A second name for the old file: what is under it is what whoever reads the disk would find.
+    let old = dir.path().join("old");
+    fs::hard_link(&path, &old).unwrap();
+    keys.advance(TODAY + 1);
+    assert_eq!(fs::read(&old).unwrap(), vec![0; length as usize]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), *keys.state.text());
+    // So is what a power cut left of the next one.
+    let left_over = dir.path().join("privacy.key.new");
+    write(&left_over, "pseudonyms 0123");
+    fs::hard_link(&left_over, dir.path().join("old new")).unwrap();
+    keys.advance(TODAY + 2);
+    assert_eq!(fs::read(dir.path().join("old new")).unwrap(), [0; 15]);
+}
+
+/// Where in this process's memory a byte string is. `pattern` is given byte by byte, turned over, so that the search
+/// does not find its own.
+fn in_memory(turned: &[u8; 32]) -> usize {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let mem = File::open("/proc/self/mem").unwrap();
+    let mut found = 0;
+    let mut chunk = vec![0; 1 << 20];
+    for line in maps.lines().filter(|l| l.split(' ').nth(1).is_some_and(|flags| flags.starts_with("rw"))) {
+        let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+        let [mut at, to] = [from, to].map(|hex| u64::from_str_radix(hex, 16).unwrap());
+        while at + 32 <= to {
+            let want = chunk.len().min((to - at) as usize);
+            // The chunk itself is memory too: what an earlier read left in it would be found again.
+            chunk.iter_mut().for_each(|b| *b = 0);
+            let Ok(got) = mem.read_at(&mut chunk[..want], at) else { break };
+            let own = chunk.as_ptr() as u64;
+            for (i, window) in chunk[..got].windows(32).enumerate() {
+                let address = at + i as u64;
+                let mine = (own..own + (1 << 20)).contains(&address);
+                found += usize::from(!mine && window.iter().zip(turned).all(|(a, b)| *a == !*b));
+            }
+            if got < 32 {
+                break;
+            }
+            at += (got - 31) as u64;
+        }
+    }
+    found
+}
+
+#[test]
+fn yesterdays_key_is_nowhere_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("privacy.key");
+    let mut keys = open(&path, TODAY);
+    let mut turned = [0; 32];
+    for (t, k) in turned.iter_mut().zip(keys.state.pseudonyms.iter()) {
+        *t = !*k;
+    }
+    assert!(in_memory(&turned) > 0, "the search finds the key while it is in use");
+    keys.advance(TODAY + 1);
+    // What the stack held is overwritten by whatever runs next; so does the daemon.
+    let _ = keys.state.text();
+    assert_eq!(in_memory(&turned), 0, "yesterday's key is still in memory");
+}
