@@ -2,11 +2,11 @@
 //!
 //! A radio hears more than phones: access points and fixed beacons send all day and are its heartbeat. How many frames
 //! are usual is learnt for each hour of the local day; until an hour was heard once, what was usual lately stands in. A
-//! radio is deaf when it hears nothing for as long as [`EXPECTED`] frames would have taken, but not before
-//! [`SHORTEST`]. Where at least one frame comes every two seconds, that is within 45 s; where less is usual, silence
+//! radio is deaf when it hears nothing for as long as `EXPECTED` frames would have taken, but not before
+//! `SHORTEST`. Where at least one frame comes every two seconds, that is within 45 s; where less is usual, silence
 //! says less.
 //!
-//! Before anything was heard at all, [`FIRST`] stands in: a mall's air is never empty for long, and an antenna that was
+//! Before anything was heard at all, `FIRST` stands in: a mall's air is never empty for long, and an antenna that was
 //! never screwed on must not pass for an empty mall.
 
 use std::time::Duration;

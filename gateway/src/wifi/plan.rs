@@ -1,7 +1,7 @@
 //! Which channel to listen to next. Pure: the radio tunes, and says what it heard.
 //!
 //! A radio hears one channel at a time, phones send on all of them. The plan visits every channel, those that yield more
-//! more often: up to [`FAVOUR`] times as often as one that yields nothing. It starts from where phones are known to
+//! more often: up to `FAVOUR` times as often as one that yields nothing. It starts from where phones are known to
 //! probe and learns from what is heard. Which channel comes next is that of a weighted round-robin: each gains its weight
 //! at every turn, the richest is visited and pays for all; so visits of a channel are spread evenly.
 
