@@ -14,6 +14,7 @@ pub mod feeds;
 pub mod pipeline;
 pub mod privacy;
 pub mod publish;
+pub mod record;
 pub mod store;
 pub mod story;
 pub mod survey;

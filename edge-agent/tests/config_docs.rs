@@ -44,12 +44,13 @@ fn every_key_of_the_site_map_is_documented_and_every_documented_key_exists() {
 #[test]
 fn the_examples_load_together_without_a_warning_and_use_every_key() {
     let read = |file: &str| std::fs::read_to_string(docs().join("examples").join(file)).unwrap();
-    for file in ["agent.toml", "agent-receipts.toml", "agent-nodes.toml"] {
+    for file in ["agent.toml", "agent-receipts.toml", "agent-nodes.toml", "agent-radios.toml"] {
         let config = config::load(&docs().join("examples").join(file)).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(config.warnings, [], "{file}");
         assert_eq!(config.site.zones.len(), 8);
     }
-    let agent = read("agent.toml") + &read("agent-receipts.toml") + &read("agent-nodes.toml");
+    let agent =
+        ["agent.toml", "agent-receipts.toml", "agent-nodes.toml", "agent-radios.toml"].map(read).concat();
     for (file, text, keys) in
         [("agent", agent, config::agent_keys()), ("site", read("site.toml"), config::site_keys())]
     {

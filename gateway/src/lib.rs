@@ -14,6 +14,7 @@
 pub mod ble;
 pub mod capture;
 pub mod counts;
+pub mod deafness;
 pub mod door;
 pub mod log;
 pub mod names;

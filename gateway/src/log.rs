@@ -4,6 +4,7 @@
 //! {"at":"2025-11-21T01:30:00.000Z","kind":"wifi","sensor":"F2-S01","addr":"02:6f:32:0f:5d:92","rssi":-78,
 //!  "channel":6,"seq":164,"frame":"probe_request","ies":"<hex>","fingerprint":"…"}
 //! {"at":"…","kind":"ble","sensor":"F1-S02","addr":"…","rssi":-70,"adv":"<hex of AD structures>"}
+//! {"at":"…","kind":"health","sensor":"F1-S02","up":false}
 //! {"at":"…","kind":"receipt","till":"till-F2-Z03","store":"…","number":"…","type":"sale",
 //!  "amount_minor":12900,"currency":"CNY","member":"…","refers_to":"…"}
 //! {"at":"…","kind":"count","zone":"F1-E1","entered":3,"left":1}
@@ -27,7 +28,7 @@ use serde::de::{Deserializer, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufRead, Read};
-use visit_core::observation::{Currency, Marks, ReceiptKind, SaleRef};
+use visit_core::observation::{Currency, Marks, ReceiptKind, SaleRef, SensorHealth};
 use visit_core::site::{SensorIx, TillIx};
 use visit_core::time::Timestamp;
 
@@ -114,9 +115,10 @@ impl Parser {
         match &**raw.kind.as_ref().ok_or(LineError::Missing("kind"))? {
             "wifi" => self.wifi(at, &raw, names, counts).map(Observation::Sighting),
             "ble" => self.ble(at, &raw, names, counts).map(Observation::Sighting),
+            "health" => self.health(at, &raw, names).map(Observation::SensorHealth),
             "receipt" => self.receipt(at, &raw, names).map(Observation::Receipt),
             "count" => raw.door().observe(at, names).map(Observation::DoorCount),
-            _ => Err(LineError::Bad { field: "kind", wanted: "wifi, ble, receipt or count" }),
+            _ => Err(LineError::Bad { field: "kind", wanted: "wifi, ble, health, receipt or count" }),
         }
     }
 
@@ -188,6 +190,11 @@ impl Parser {
         n.malformed_advertisements += u64::from(malformed);
         n.no_rssi += u64::from(rssi.is_none());
         Ok(Sighting { at, sensor, addr, rssi, channel: None, seq: None, fingerprint: None, frame })
+    }
+
+    fn health(&self, at: Timestamp, raw: &Raw<'_>, names: &Names) -> Result<SensorHealth, LineError> {
+        let up = raw.up.ok_or(LineError::Missing("up"))?;
+        Ok(SensorHealth { at, sensor: self.sensor(raw, names)?, up })
     }
 
     fn receipt(&self, at: Timestamp, raw: &Raw<'_>, names: &Names) -> Result<Receipt, LineError> {
@@ -300,6 +307,7 @@ struct Raw<'a> {
     channel: Option<i64>,
     seq: Option<i64>,
     length: Option<i64>,
+    up: Option<bool>,
     #[serde(borrow)]
     frame: Option<Text<'a>>,
     #[serde(borrow)]

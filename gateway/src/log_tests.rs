@@ -96,7 +96,7 @@ fn bad_lines_say_what_would_be_right() {
         ("[1]".to_owned(), "wrong type"),
         ("{}".to_owned(), "`at` is missing"),
         (wifi("").replace("01:30", "25:30"), "`at` is not a time"),
-        (wifi("").replace("wifi", "zigbee"), "`kind` is not wifi, ble, receipt or count"),
+        (wifi("").replace("wifi", "zigbee"), "`kind` is not wifi, ble, health, receipt or count"),
         (wifi("").replace("door", "attic"), "sensor \"attic\" is not in the site map"),
         (receipt(r#","till":"x""#), "till \"x\" is not in the site map"),
         (receipt(r#","till":"till-1","currency":"yuan""#), "three capital letters"),

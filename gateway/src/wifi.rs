@@ -1,7 +1,12 @@
 //! Wi-Fi: from a captured frame to a sighting of its transmitter.
 
+pub mod capture;
 pub mod frame;
+pub mod nl80211;
+pub mod plan;
+pub mod radio;
 pub mod radiotap;
+pub mod reset;
 
 /// Information elements: sensor nodes read them with the same code, so a phone has one fingerprint wherever it is heard.
 pub use sensor_wire::ie;

@@ -20,6 +20,7 @@ pub mod nodes;
 pub mod ports;
 pub mod random;
 pub mod subscriber;
+pub mod tap;
 pub mod tills;
 pub mod wait;
 
@@ -30,6 +31,7 @@ pub use installation::{Installation, Settings};
 pub use ports::free_port;
 pub use random::Random;
 pub use subscriber::Subscriber;
+pub use tap::Tap;
 pub use tills::Tills;
 pub use wait::{holds_for, wait_until};
 

@@ -5,6 +5,7 @@
 
 mod environment;
 mod feeds;
+mod radios;
 
 use super::exit::{Exit, Failure};
 use crate::config::{self, Located};

@@ -8,6 +8,7 @@ pub mod exit;
 pub mod inputs;
 pub mod outbox;
 pub mod privacy;
+pub mod record;
 pub mod replay;
 pub mod run;
 pub mod schema;
@@ -43,6 +44,7 @@ enum Command {
     /// Look into the outbox of a stopped daemon.
     Outbox(outbox::OutboxArgs),
     Privacy(privacy::PrivacyArgs),
+    Record(record::RecordArgs),
     Survey(survey::SurveyArgs),
     Tap(tap::TapArgs),
     /// Print or write the JSON Schemas and the AsyncAPI document of what is published.
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::CheckTemplate(args) => check_template::run(&args),
         Command::Outbox(args) => outbox::run(&args),
         Command::Privacy(args) => privacy::run(&args),
+        Command::Record(args) => record::run(&args),
         Command::Survey(args) => survey::run(&args),
         Command::Tap(args) => tap::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -8,6 +8,7 @@ use crate::config::{
     self, AgentConfig, Config, LogFormat, LogSettings, MqttProtocol, MqttSettings, ReplaySettings,
     SourceSettings,
 };
+use crate::ears::radios::Radios;
 use crate::ears::{self, Ears};
 use crate::feeds::start as feeds;
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, PipelineError, wall_clock};
@@ -78,12 +79,14 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let (health, health_seen) = watch::channel(Value::Null);
     // Their tasks end with us, whichever way we end.
     let mut tasks = None;
+    let mut radios = None;
     let input = if live {
         let (ears, hearing) = Ears::new(&site);
         let mut feeds = feeds::start(&agent, &site, &mqtt, hearing, &cancel)
             .map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
         ears::start(&agent, &site, &ears, &mut feeds.tasks, &cancel);
         tasks = Some(feeds.tasks);
+        radios = Some(Radios::start(&agent, &site, &ears, &cancel));
         Input::Live(Box::new(feeds.input))
     } else {
         Input::Source(open_source(&agent, &site)?)
@@ -118,6 +121,9 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let report =
         agent::serve(pipeline, health_seen, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
     drop(tasks);
+    if let Some(radios) = radios {
+        radios.stopped().await;
+    }
     info!(
         observations = report.pipeline.observations,
         events = report.pipeline.events,
@@ -162,7 +168,7 @@ fn common_pace(agent: &AgentConfig) -> Result<Pace, Failure> {
 fn replays(agent: &AgentConfig) -> impl Iterator<Item = &ReplaySettings> {
     agent.sources.iter().filter_map(|source| match source {
         SourceSettings::Replay(replay) => Some(replay),
-        SourceSettings::Feed(_) | SourceSettings::Node(_) => None,
+        SourceSettings::Feed(_) | SourceSettings::Node(_) | SourceSettings::Radio(_) => None,
     })
 }
 

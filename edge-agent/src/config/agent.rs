@@ -3,6 +3,7 @@
 use super::ears;
 use super::feeds::{self, FeedKind};
 use super::privacy;
+use super::radios::{self, RadioKind};
 use super::reader::{Document, Located, Table};
 use super::settings::{
     AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,
@@ -130,6 +131,7 @@ impl Reader<'_> {
             SourceKind::Replay => {}
             SourceKind::Node => return Some(SourceSettings::Node(ears::node(self, t))),
             SourceKind::Feed(kind) => return Some(SourceSettings::Feed(feeds::feed(self, t, kind))),
+            SourceKind::Radio(kind) => return Some(SourceSettings::Radio(radios::radio(t, kind))),
         }
         t.present_or_missing("paths", "[\"day.jsonl.gz\"]");
         let paths = t.strings("paths", "[\"day.jsonl.gz\"]").unwrap_or_default();
@@ -344,11 +346,14 @@ const UUID_EXAMPLE: &str = "\"f7826da6-4fa2-4e98-8024-bc5b71e0893e\"";
 enum SourceKind {
     Replay,
     Node,
+    Radio(RadioKind),
     Feed(FeedKind),
 }
 
 const SOURCE_KINDS: &[(&str, SourceKind)] = &[
     ("replay", SourceKind::Replay),
+    ("wifi", SourceKind::Radio(RadioKind::Wifi)),
+    ("ble", SourceKind::Radio(RadioKind::Ble)),
     ("node", SourceKind::Node),
     ("serial", SourceKind::Feed(FeedKind::Serial)),
     ("printer", SourceKind::Feed(FeedKind::Printer)),

@@ -207,7 +207,7 @@ pub(super) fn check(root: &Table<'_>, agent: &AgentConfig, doubts: &mut Vec<(Str
     let feeds = || {
         agent.sources.iter().enumerate().filter_map(|(i, source)| match source {
             SourceSettings::Feed(feed) => Some((i, feed)),
-            SourceSettings::Replay(_) | SourceSettings::Node(_) => None,
+            SourceSettings::Replay(_) | SourceSettings::Node(_) | SourceSettings::Radio(_) => None,
         })
     };
     let mut live = agent.sources.iter().enumerate().filter(|(_, source)| source.is_live());
@@ -224,6 +224,7 @@ pub(super) fn check(root: &Table<'_>, agent: &AgentConfig, doubts: &mut Vec<(Str
             SourceSettings::Feed(FeedSettings::Http(s)) => Some(Place::Port(s.listen)),
             SourceSettings::Feed(FeedSettings::Folder(s)) => Some(Place::Path(&s.path)),
             SourceSettings::Node(s) => Some(Place::Path(&s.device)),
+            SourceSettings::Radio(radio) => radio.device().map(|name| Place::Path(Path::new(name))),
             SourceSettings::Feed(FeedSettings::Mqtt(_)) | SourceSettings::Replay(_) => None,
         };
         let other = place.and_then(|place| taken.iter().find(|(other, _)| other.overlaps(place)));

@@ -11,6 +11,7 @@ mod agent;
 mod ears;
 mod feeds;
 mod privacy;
+mod radios;
 mod reader;
 mod settings;
 mod site_map;
@@ -21,6 +22,7 @@ pub use feeds::{
     SerialSettings,
 };
 pub use privacy::{PrivacySettings, mode_word};
+pub use radios::{BleSettings, RadioSettings, WifiSettings};
 pub use reader::Located;
 pub use settings::{
     AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,

@@ -5,6 +5,7 @@
 use super::ears::NodeSettings;
 use super::feeds::{FeedSettings, ReceiptSettings};
 use super::privacy::PrivacySettings;
+use super::radios::RadioSettings;
 use super::reader::{Located, Places};
 use crate::calibration;
 use std::path::PathBuf;
@@ -63,6 +64,8 @@ pub enum SourceSettings {
     Replay(ReplaySettings),
     /// Receipts.
     Feed(FeedSettings),
+    /// The air.
+    Radio(RadioSettings),
     /// A sensor node on a serial line.
     Node(NodeSettings),
 }
@@ -78,6 +81,7 @@ impl SourceSettings {
         match self {
             Self::Replay(replay) => replay.sensor.as_deref(),
             Self::Node(node) => Some(&node.sensor),
+            Self::Radio(radio) => Some(radio.sensor()),
             Self::Feed(_) => None,
         }
     }

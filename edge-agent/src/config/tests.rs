@@ -156,7 +156,7 @@ mode = "consentd"
 rssi_floor = 90
 
 [[source]]
-kind = "wifi"
+kind = "zigbee"
 
 [[source]]
 kind = "replay"
@@ -182,7 +182,7 @@ means = "robot"
             "agent.toml:16: mqtt.tls.cert: comes with key: a client certificate and its private key go together",
             "agent.toml:19: privacy.mode: \"consentd\" is not known; did you mean \"consented\"?",
             "agent.toml:20: privacy.rssi_floor: 90 is out of range; expected -120…-1, such as -90",
-            "agent.toml:23: source[0].kind: \"wifi\" is not known; expected \"replay\" or \"node\" or \"serial\" or \"printer\" or \"http\" or \"mqtt\" or \"folder\"",
+            "agent.toml:23: source[0].kind: \"zigbee\" is not known; expected \"replay\" or \"wifi\" or \"ble\" or \"node\" or \"serial\" or \"printer\" or \"http\" or \"mqtt\" or \"folder\"",
             "agent.toml:25: source[1].paths: is missing; write paths = [\"day.jsonl.gz\"]",
             "agent.toml:27: source[1].speed: -1 is out of range; expected 0…1000000, such as 1.0 (0 = as fast as possible)",
             "agent.toml:30: inference.tags[0].uuid: \"f7826da6\" is no UUID; write it as \"f7826da6-4fa2-4e98-8024-bc5b71e0893e\"",

@@ -8,12 +8,16 @@
 //! Sightings carry raw addresses: they live in memory between a source and `privacy`, and nothing here writes or logs
 //! one.
 
+#[cfg(feature = "bluetooth")]
+mod ble;
 mod clock;
 mod node;
 mod path;
+pub mod radios;
 mod start;
 #[cfg(test)]
 mod tests;
+mod wifi;
 
 pub use clock::time_of;
 pub use path::{Ear, EarState, Ears, Hearing};

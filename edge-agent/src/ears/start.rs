@@ -24,7 +24,7 @@ pub fn start(
                 let wanted = node::wanted(settings, agent.privacy.rssi_floor);
                 tasks.spawn(node::listen(settings.device.clone(), wanted, ear, cancel.clone()));
             }
-            SourceSettings::Replay(_) | SourceSettings::Feed(_) => {}
+            SourceSettings::Replay(_) | SourceSettings::Feed(_) | SourceSettings::Radio(_) => {}
         }
     }
 }

@@ -8,6 +8,8 @@
 
 /// Manufacturer specific data (Core Specification Supplement, part A §1.4).
 const MANUFACTURER: u8 = 0xff;
+/// Service data of a 16-bit UUID (the same, part A §1.11).
+const SERVICE_DATA: u8 = 0x16;
 
 /// Bytes that are looked at: an extended advertisement is at most 1,650 long (Core 5.4, vol 4 part E §7.8.54).
 pub const MAX_LEN: usize = 1650;
@@ -29,6 +31,15 @@ impl<'a> Structure<'a> {
         }
         let (company, data) = self.data.split_first_chunk::<2>()?;
         Some((u16::from_le_bytes(*company), data))
+    }
+
+    /// UUID and data, when this is service data of a 16-bit UUID.
+    pub fn service(&self) -> Option<(u16, &'a [u8])> {
+        if self.ad_type != SERVICE_DATA {
+            return None;
+        }
+        let (uuid, data) = self.data.split_first_chunk::<2>()?;
+        Some((u16::from_le_bytes(*uuid), data))
     }
 
     /// Appends the structure; data longer than its length field can say is cut. For tests and generators.

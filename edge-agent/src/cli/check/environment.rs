@@ -25,6 +25,7 @@ use visit_core::time::Timestamp;
 pub(super) fn examine(agent: &AgentConfig, site: Option<&Site>, offline: bool, report: &mut Report) {
     inputs(agent, report);
     super::feeds::examine(agent, offline, report);
+    super::radios::examine(agent, report);
     store(&agent.store, report);
     let now = clock(report);
     let today = site.and_then(BusinessCalendar::new).map(|mut calendar| calendar.day(now));

@@ -20,7 +20,7 @@ pub(super) fn examine(agent: &AgentConfig, offline: bool, report: &mut Report) {
                 line(&name, &s.device, report);
                 continue;
             }
-            SourceSettings::Replay(_) => continue,
+            SourceSettings::Replay(_) | SourceSettings::Radio(_) => continue,
         };
         match feed {
             FeedSettings::Serial(s) => {

@@ -54,6 +54,10 @@ fn captured(config: &Config, out: &mut String) {
                 node.sensor,
                 node.device.display()
             ),
+            SourceSettings::Radio(radio) => format!(
+                "radio frames heard by {}; of data frames the first 24 bytes, the rest stays in the kernel",
+                radio.name()
+            ),
         };
         row(out, "source", &line);
     }
