@@ -12,6 +12,7 @@
 mod clock;
 mod engine_room;
 mod input;
+mod knowledge;
 mod live;
 #[cfg(test)]
 mod live_tests;
@@ -20,6 +21,7 @@ pub use clock::{Pace, wall_clock};
 pub use engine_room::EngineRoom;
 pub(crate) use engine_room::{Without, forget_in_snapshot};
 pub use input::Input;
+pub use knowledge::KnowledgeFile;
 pub use live::LiveInput;
 
 use crate::privacy::{ListChanges, Privacy};

@@ -16,6 +16,7 @@ mod counts;
 mod desk;
 mod erase;
 mod intake;
+mod knowledge;
 mod lessons;
 mod receipt_story;
 mod table;
@@ -25,6 +26,7 @@ mod timeline;
 pub use counts::EngineCounts;
 pub use desk::Desk;
 pub use intake::Taken;
+pub use knowledge::Knowledge;
 
 use crate::calendar::Calendar;
 use crate::event::{Event, PrivacyMode, VisitId};

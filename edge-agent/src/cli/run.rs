@@ -11,7 +11,7 @@ use crate::config::{
 use crate::ears::radios::Radios;
 use crate::ears::{self, Ears};
 use crate::feeds::start as feeds;
-use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, PipelineError, wall_clock};
+use crate::pipeline::{EngineRoom, Input, KnowledgeFile, Pace, Pipeline, PipelineError, wall_clock};
 use crate::privacy::{Privacy, PrivacyError, span};
 use crate::publish::PublisherError;
 use crate::publish::{Identity, MqttConfig, Password, Protocol, TlsConfig};
@@ -91,15 +91,12 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     } else {
         Input::Source(open_source(&agent, &site)?)
     };
-    let mut pipeline = Pipeline {
-        input,
-        privacy,
-        room: EngineRoom::new(site.clone(), engine_config(&agent, &site, survey, version)),
-        store,
-        pace,
-        checkpoint: agent.store.checkpoint,
-        health,
-    };
+    let mut room = EngineRoom::new(site.clone(), engine_config(&agent, &site, survey, version));
+    if live {
+        room = room.with_knowledge(KnowledgeFile::new(&agent.store.dir, version));
+    }
+    let mut pipeline =
+        Pipeline { input, privacy, room, store, pace, checkpoint: agent.store.checkpoint, health };
     pipeline.resume(recovered, now).map_err(|e| pipeline_failure(&e))?;
     let who = Identity {
         site: site.id.clone(),

@@ -1,8 +1,13 @@
 //! The engine and what it said since the last commit.
 
+use super::knowledge::KnowledgeFile;
 use crate::privacy::Remembered;
 use crate::store::{Batch, Checkpoint};
 use bincode::Options;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use std::io::{BufReader, BufWriter, Read as _};
 use visit_core::engine::{
     Engine, EngineConfig, EngineCounts, EngineState, LedgerChange, Output, Taken, VisitRecord,
 };
@@ -13,7 +18,7 @@ use visit_core::site::Site;
 use visit_core::time::Timestamp;
 
 /// Layout of a snapshot; one of another layout is not read.
-const SNAPSHOT_VERSION: u8 = 8;
+const SNAPSHOT_VERSION: u8 = 9;
 /// A snapshot larger than this is damaged.
 const MAX_SNAPSHOT: u64 = 64 << 20;
 
@@ -30,6 +35,8 @@ pub struct EngineRoom {
     buyers_since: Option<i32>,
     /// Time of the newest observation.
     now: Timestamp,
+    /// Where what it has learnt of the place is kept.
+    knowledge: Option<KnowledgeFile>,
 }
 
 /// Why a snapshot cannot be used.
@@ -63,6 +70,21 @@ impl EngineRoom {
             not_visitors: Vec::new(),
             buyers_since: None,
             now: Timestamp::MIN,
+            knowledge: None,
+        }
+    }
+
+    /// Goes on with what was learnt of the place before, and keeps it from now on.
+    pub fn with_knowledge(mut self, file: KnowledgeFile) -> Self {
+        file.teach(&mut self.engine);
+        self.knowledge = Some(file);
+        self
+    }
+
+    /// Keeps what was learnt of the place, if it is time; or `now` whatever the time.
+    pub fn keep_knowledge(&mut self, now: bool) {
+        if let Some(file) = &mut self.knowledge {
+            file.keep(&self.engine, now);
         }
     }
 
@@ -214,17 +236,22 @@ fn decode(snapshot: &[u8]) -> Result<(Timestamp, EngineState, Remembered), Snaps
     if *version != SNAPSHOT_VERSION {
         return Err(SnapshotError::Version(*version));
     }
-    Ok(layout().deserialize(bytes)?)
+    let reader = BufReader::with_capacity(BUFFER, DeflateDecoder::new(bytes));
+    // Never more is read than a snapshot can have, whatever the bytes claim to hold.
+    Ok(layout().deserialize_from(reader.take(MAX_SNAPSHOT))?)
 }
 
+/// Packed: it is mostly zeros and small numbers, and every byte of it wears the card.
 fn encode(all: &impl serde::Serialize) -> Vec<u8> {
-    // Some 10 MB with many devices: a vector that grows by doubling would take up to twice that.
-    let length = layout().serialized_size(all).unwrap_or_default();
-    let mut bytes = Vec::with_capacity(1 + usize::try_from(length).unwrap_or_default());
-    bytes.push(SNAPSHOT_VERSION);
-    layout().serialize_into(&mut bytes, all).expect("plain data always encodes into memory");
-    bytes
+    let packer = DeflateEncoder::new(vec![SNAPSHOT_VERSION], Compression::fast());
+    let mut writer = BufWriter::with_capacity(BUFFER, packer);
+    layout().serialize_into(&mut writer, all).expect("plain data always encodes into memory");
+    let packer = writer.into_inner().expect("memory takes everything");
+    packer.finish().expect("memory takes everything")
 }
+
+/// Fields are small, and a packer wants more at once.
+const BUFFER: usize = 32 << 10;
 
 fn layout() -> impl Options {
     bincode::DefaultOptions::new().with_fixint_encoding().with_limit(MAX_SNAPSHOT)

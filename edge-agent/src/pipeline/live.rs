@@ -71,6 +71,7 @@ impl Pipeline {
             }
             self.commit(&mut report, None, cancel).await?;
             self.look_after_live(&mut housekeeping, now).await;
+            self.room.keep_knowledge(false);
             let wait = self.room.next_deadline().map_or(HOUSEKEEPING, |at| {
                 Duration::from_micros(at.since(now).as_micros().max(0).unsigned_abs()).min(HOUSEKEEPING)
             });
@@ -87,6 +88,7 @@ impl Pipeline {
                 () = cancel.cancelled() => break,
             }
         }
+        self.room.keep_knowledge(true);
         // What waits for its decision is durable, and decided after the next start.
         self.commit(&mut report, None, cancel).await?;
         self.report_health();

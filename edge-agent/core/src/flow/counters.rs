@@ -23,7 +23,7 @@ const FEWEST: f32 = 50.0;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Counters {
     all: BTreeMap<(CountedPlace, u64), Counter>,
-    places: BTreeMap<CountedPlace, Taught>,
+    places: Taught,
     /// Addresses heard in this interval that may be visitors': how loudly, and in which place. Only where there is a counter.
     heard: ByPseudonym<(i8, u16)>,
 }
@@ -42,8 +42,12 @@ struct Counter {
     seconds: f32,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Taught {
+/// What door counters taught, by place.
+pub type Taught = BTreeMap<CountedPlace, Lessons>;
+
+/// What they taught of one place.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Lessons {
     gauge: Gauge,
     /// Came in by the counter, and by arrivals.
     counted: f32,
@@ -60,6 +64,16 @@ pub(super) struct Said {
 }
 
 impl Counters {
+    /// What they taught.
+    pub(super) fn taught(&self) -> &Taught {
+        &self.places
+    }
+
+    /// Goes on with what was taught before.
+    pub(super) fn know(&mut self, taught: Taught) {
+        self.places = taught;
+    }
+
     /// Whether there are none and never were.
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty() && self.places.is_empty()
@@ -169,7 +183,7 @@ impl Counter {
     }
 }
 
-impl Taught {
+impl Lessons {
     fn learn(&mut self, heard: Heard, people: f32, entered: u32, arrived: u32) -> Said {
         self.gauge.learn(heard, people);
         self.counted += entered as f32;

@@ -3,9 +3,9 @@
 //!
 //! A fact counts in the interval in which it happened, also when it becomes known later: a figure that changes is told
 //! again, as a revision. People whose phones can be followed are counted one by one, weighted by how likely they are
-//! still there; families of phones that cannot be are counted by how often they scan ([`crowd`]). Where a door counter
-//! counts or has counted, its word is taken or what was learnt from it ([`counters`]); elsewhere figures are an index of
-//! devices. What fewer than k people stand behind is withheld ([`withhold`]).
+//! still there; families of phones that cannot be are counted by how often they scan (`crowd`). Where a door counter
+//! counts or has counted, its word is taken or what was learnt from it (`counters`); elsewhere figures are an index of
+//! devices. What fewer than k people stand behind is withheld (`withhold`).
 //!
 //! Intervals in which nothing at all was observed are not reported: silence is no evidence of emptiness.
 
@@ -19,6 +19,7 @@ mod tally;
 mod withhold;
 
 pub use agenda::KEPT_FOR;
+pub use counters::{Lessons, Taught};
 
 use crate::calendar::Calendar;
 use crate::identity::ByPseudonym;
@@ -119,6 +120,16 @@ impl Flow {
     pub fn counted(&mut self, count: &DoorCount) {
         let from = self.running.map_or(count.at, |r| r.from);
         self.counters.says(count, from);
+    }
+
+    /// What door counters taught.
+    pub fn taught(&self) -> &Taught {
+        self.counters.taught()
+    }
+
+    /// Goes on with what they taught before.
+    pub fn know(&mut self, taught: Taught) {
+        self.counters.know(taught);
     }
 
     /// Somebody came in.
