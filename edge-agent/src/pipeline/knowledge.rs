@@ -48,7 +48,7 @@ impl KnowledgeFile {
             },
             Ok(None) => {}
             Err(why) => {
-                warn!(file = %shown, "what was learnt before cannot be read, and is learnt anew: {why}")
+                warn!(file = %shown, "what was learnt before cannot be read, and is learnt anew: {why}");
             }
         }
     }
