@@ -80,7 +80,8 @@ impl Mall {
                     device: Pseudonym(u128::from(device) << 96 | u128::from(device)),
                     rssi: Some(rssi - (device % 7) as i8),
                     seq: Some(minute as u16 % 4096),
-                    fingerprint: Some(u64::from(device % 50)),
+                    // Of one family each would be taken for another address of the one before.
+                    fingerprint: None,
                     randomised: true,
                     heard: Heard::Unassociated,
                 }));
