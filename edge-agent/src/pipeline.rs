@@ -25,9 +25,9 @@ pub use knowledge::KnowledgeFile;
 pub use live::LiveInput;
 
 use crate::privacy::{ListChanges, Privacy};
-use crate::store::{Batch, Checkpoint, Committed, Forget, Recovered, Store, StoreError};
 use crate::status::health::counted;
 use crate::status::{PipelineHealth, Pulse};
+use crate::store::{Batch, Checkpoint, Committed, Forget, Recovered, Store, StoreError};
 use clock::Clock;
 use std::time::Duration;
 use tokio::time::Instant;

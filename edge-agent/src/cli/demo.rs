@@ -57,6 +57,8 @@ pub struct DemoArgs {
     write: Option<PathBuf>,
 }
 
+/// Figures of fewer people are withheld.
+const DEMO_K: u32 = 3;
 /// Where the demo's broker listens unless told otherwise: the port of MQTT.
 const MQTT_PORT: u16 = 1883;
 /// How long the last events may take from the broker to the screen.
@@ -156,6 +158,8 @@ fn assemble(
         map_version: site.version(),
         config_version: site.version(),
         calendar: calendar::of(site),
+        // A small mall, of people who are made up: with the usual ten hardly a figure would be told.
+        k: DEMO_K,
         ..EngineConfig::default()
     };
     let store_dir = folder.path().join("store");

@@ -109,8 +109,15 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     if live {
         room = room.with_knowledge(KnowledgeFile::new(&agent.store.dir, version));
     }
-    let mut pipeline =
-        Pipeline { input, privacy, room, store, pace, checkpoint: agent.store.checkpoint, pulse: status.pulse() };
+    let mut pipeline = Pipeline {
+        input,
+        privacy,
+        room,
+        store,
+        pace,
+        checkpoint: agent.store.checkpoint,
+        pulse: status.pulse(),
+    };
     pipeline.resume(recovered, now).map_err(|e| pipeline_failure(&e))?;
     let who = Identity {
         site: site.id.clone(),
@@ -129,8 +136,7 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
         "edge-agent {} is running",
         env!("CARGO_PKG_VERSION")
     );
-    let report =
-        agent::serve(pipeline, status, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
+    let report = agent::serve(pipeline, status, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
     drop(tasks);
     // A recording that has ended, was published: nobody cancels.
     if let Some(page) = page {

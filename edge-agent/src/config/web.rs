@@ -34,7 +34,8 @@ pub(super) fn web(r: &Reader<'_>, t: &Table<'_>, doubts: &mut Vec<Doubt>) -> Web
     };
     for host in &settings.hosts {
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || ":/[]".contains(c)) {
-            let message = format!("{host:?} is no host name; write hosts = [\"gw-01.mall.example\"], without a port");
+            let message =
+                format!("{host:?} is no host name; write hosts = [\"gw-01.mall.example\"], without a port");
             t.problem("hosts", message);
         }
     }

@@ -48,7 +48,7 @@ pub struct EarState {
     #[serde(skip_serializing_if = "Value::is_null")]
     pub detail: Value,
     #[serde(skip)]
-    ix: Option<SensorIx>,
+    pub(crate) ix: Option<SensorIx>,
 }
 
 #[derive(Debug, Default)]

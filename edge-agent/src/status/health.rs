@@ -238,3 +238,79 @@ pub(crate) fn counted<'a>(names: impl IntoIterator<Item = (&'a str, u64)>) -> Co
 fn by_kind(n: ByKind) -> Counted {
     counted(n.named())
 }
+
+impl Health {
+    /// A health of a gateway with a node and a feed, for the contract's documents.
+    pub fn sample() -> Self {
+        let at = Stamp(Timestamp::from_micros(1_763_688_600_000_000));
+        let ear = EarState {
+            sensor: "F2-S01".into(),
+            kind: "node",
+            up: true,
+            since: Some(at.0),
+            heard: 48_112,
+            last_heard_at: Some(at.0),
+            ..EarState::default()
+        };
+        let feed = FeedState {
+            kind: "printer".into(),
+            up: true,
+            bytes: 91_220,
+            delivered: 212,
+            refused: 3,
+            last_delivered_at: Some(at.0),
+            ..FeedState::default()
+        };
+        let pipeline = PipelineHealth {
+            progress_at: at,
+            source_at: Some(at),
+            source: counted([("heard", 48_112), ("received", 215)]),
+            ears: Some(BTreeMap::from([("node F2-S01".to_owned(), ear)])),
+            feeds: Some(BTreeMap::from([("printer till-F2-Z03".to_owned(), feed)])),
+            privacy_dropped: counted([("opted_out", 4)]),
+            engine: counted([("accepted", 48_210), ("late", 2)]),
+            devices: 311,
+            key_saved: true,
+            ..PipelineHealth::default()
+        };
+        let rate = |name: &str, n| BTreeMap::from([(name.to_owned(), n)]);
+        Self {
+            at,
+            version: "0.1.0".into(),
+            session: 42,
+            started_at: at,
+            pipeline,
+            rates: Rates {
+                ears_per_s: rate("node F2-S01", 13.4),
+                feeds_per_min: rate("printer till-F2-Z03", 0.2),
+            },
+            outbox: OutboxHealth {
+                depth_by_kind: by_kind(ByKind::default()),
+                max_bytes: 512 << 20,
+                dropped: by_kind(ByKind::default()),
+                committed: 9_120,
+                ..OutboxHealth::default()
+            },
+            store: StoreHealth { file_bytes: 6 << 20, bytes_written: 40 << 20, ..StoreHealth::default() },
+            broker: BrokerHealth {
+                connected: true,
+                connected_for_s: Some(7_200.0),
+                published: 9_120,
+                acknowledged: 9_120,
+                ..BrokerHealth::default()
+            },
+            clock: ClockHealth { synchronised: Some(true), synchronised_at: Some(at) },
+            machine: MachineHealth {
+                cpu_s: Some(61.2),
+                cpu_share: Some(0.008),
+                rss_bytes: Some(24 << 20),
+                open_fds: Some(31),
+                disk_free_bytes: Some(21 << 30),
+                disk_size_bytes: Some(29 << 30),
+                temperature_c: Some(52.1),
+                throttling: Some(super::machine::Throttling::default()),
+            },
+            web: Some(WebHealth { up: true, requests: 12, ..WebHealth::default() }),
+        }
+    }
+}

@@ -88,10 +88,7 @@ impl Machine {
         #[allow(clippy::unnecessary_cast)]
         let (free, size) = disk.map_or((None, None), |s| {
             let fragment = s.fragment_size() as u64;
-            (
-                Some(bytes(s.blocks_available() as u64, fragment)),
-                Some(bytes(s.blocks() as u64, fragment)),
-            )
+            (Some(bytes(s.blocks_available() as u64, fragment)), Some(bytes(s.blocks() as u64, fragment)))
         });
         MachineHealth {
             cpu_share: self.share(cpu_s),

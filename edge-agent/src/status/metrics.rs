@@ -104,8 +104,7 @@ fn sources(health: &Health, out: &mut Text) {
         "Papers by what became of them: delivered is durable, refused was nothing to record, bad was unreadable, lost had no room.",
     );
     for (name, f) in &feeds {
-        let outcomes =
-            [("delivered", f.delivered), ("refused", f.refused), ("bad", f.bad), ("lost", f.lost)];
+        let outcomes = [("delivered", f.delivered), ("refused", f.refused), ("bad", f.bad), ("lost", f.lost)];
         outcomes.iter().for_each(|(outcome, n)| out.sample(&[("feed", name), ("outcome", outcome)], *n));
     }
     out.family(
@@ -205,7 +204,12 @@ fn outbox(health: &Health, out: &mut Text) {
         "Events kept apart because no broker takes them.",
         o.dead_letters,
     );
-    out.one("edge_agent_store_low_space", GAUGE, "1 when the disk is full, or was lately.", u8::from(o.low_space));
+    out.one(
+        "edge_agent_store_low_space",
+        GAUGE,
+        "1 when the disk is full, or was lately.",
+        u8::from(o.low_space),
+    );
     out.one("edge_agent_store_file_bytes", GAUGE, "Size of the database file.", s.file_bytes);
     out.one(
         "edge_agent_store_written_bytes_total",
@@ -225,7 +229,12 @@ fn outbox(health: &Health, out: &mut Text) {
         "Times the database was rebuilt to give space back.",
         s.rebuilt,
     );
-    out.one("edge_agent_store_oversized_total", COUNTER, "Records that were too large, and dropped.", s.oversized);
+    out.one(
+        "edge_agent_store_oversized_total",
+        COUNTER,
+        "Records that were too large, and dropped.",
+        s.oversized,
+    );
     out.one(
         "edge_agent_store_unreadable_total",
         COUNTER,
@@ -327,7 +336,12 @@ fn machine(health: &Health, out: &mut Text) {
 fn web(health: &Health, out: &mut Text) {
     let Some(w) = &health.web else { return };
     out.one("edge_agent_web_listeners", GAUGE, "Pages that are open and follow live.", w.listeners);
-    out.one("edge_agent_web_requests_total", COUNTER, "Requests to the page, its API and /metrics.", w.requests);
+    out.one(
+        "edge_agent_web_requests_total",
+        COUNTER,
+        "Requests to the page, its API and /metrics.",
+        w.requests,
+    );
     out.counts("edge_agent_web_refused_total", "Requests refused, by reason.", "reason", &w.refused);
     out.one(
         "edge_agent_web_slow_dropped_total",

@@ -351,10 +351,11 @@ pub fn sections(status: &Status) -> Sections {
     let health = status.health().borrow().clone();
     let wall = crate::pipeline::wall_clock();
     let heard_at = health.as_ref().and_then(|h| h.pipeline.source_at);
-    // Between two reports a live source's time goes on.
-    let source_at = if gateway.live { Some(Stamp(wall)) } else { heard_at };
     let k = u64::from(gateway.k);
     status.today(|today| {
+        // Between two reports time goes on: a live source's by the clock, a recording's by what is said of it.
+        let told = heard_at.max(today.newest().map(Stamp));
+        let source_at = if gateway.live { Some(Stamp(wall)) } else { told };
         if let Some(at) = source_at {
             today.advance(at.0);
         }

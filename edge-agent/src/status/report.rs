@@ -1,10 +1,10 @@
 //! Puts [`Health`] together, every few seconds and whenever the pipeline has something to say.
 
+use super::Stamp;
 use super::health::{BrokerHealth, Health, OutboxHealth, PipelineHealth, StoreHealth, WebHealth};
 use super::machine::{ClockHealth, Machine, MachineHealth};
 use super::rates::Meter;
 use super::today::{Seen, Today, View};
-use super::Stamp;
 use crate::pipeline::wall_clock;
 use crate::publish::PublishStats;
 use crate::store::Store;

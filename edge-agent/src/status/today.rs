@@ -141,7 +141,8 @@ pub struct Today {
     flow: BTreeMap<(FlowScope, String), FlowInterval>,
     curve: VecDeque<Point>,
     lines: Lines,
-    changes: u64,
+    /// When the newest fact was known.
+    newest: Option<Timestamp>,
 }
 
 /// The business day that is shown.
@@ -167,7 +168,7 @@ impl Today {
             flow: BTreeMap::new(),
             curve: VecDeque::new(),
             lines: Lines::default(),
-            changes: 0,
+            newest: None,
         }
     }
 
@@ -185,13 +186,12 @@ impl Today {
         self.visits = Visits::default();
         self.receipts = Receipts::default();
         self.curve.clear();
-        self.changes += 1;
     }
 
     /// Takes a fact in.
     pub fn add(&mut self, seen: Seen) {
         self.advance(seen.known_at);
-        self.changes += 1;
+        self.newest = self.newest.max(Some(seen.known_at));
         // What happened yesterday and is known only now is yesterday's.
         let of_today = self.day.is_none_or(|day| seen.at >= day.began);
         match seen.fact {
@@ -262,9 +262,9 @@ impl Today {
         }
     }
 
-    /// Grows with every change.
-    pub fn changes(&self) -> u64 {
-        self.changes
+    /// When the newest fact was known.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.newest
     }
 
     /// The day that is shown; nothing before the first fact.

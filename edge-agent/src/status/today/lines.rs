@@ -103,7 +103,12 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn push(&mut self, at: Timestamp, what: What, (floor, zone): (Option<String>, Option<String>)) {
+    pub(super) fn push(
+        &mut self,
+        at: Timestamp,
+        what: What,
+        (floor, zone): (Option<String>, Option<String>),
+    ) {
         self.last += 1;
         if self.lines.len() == LINES {
             self.lines.pop_front();

@@ -52,7 +52,9 @@ impl Guard {
     pub(super) fn is_our_host(&self, headers: &HeaderMap, uri: &Uri) -> bool {
         let mut given = headers.get_all(HOST).iter();
         let (first, second) = (given.next(), given.next());
-        let Some(host) = first.filter(|_| second.is_none()).and_then(|h| h.to_str().ok()) else { return false };
+        let Some(host) = first.filter(|_| second.is_none()).and_then(|h| h.to_str().ok()) else {
+            return false;
+        };
         // A request for a proxy names a host in its first line, too.
         let same = uri.authority().is_none_or(|a| a.as_str().eq_ignore_ascii_case(host));
         let Some(name) = name_of(host) else { return false };

@@ -241,7 +241,8 @@ fn answer_with(status: StatusCode, content_type: &'static str, body: Body) -> Re
 
 /// A field of a form (`application/x-www-form-urlencoded`), decoded.
 fn form_field(body: &[u8], name: &str) -> Option<Vec<u8>> {
-    let pair = body.split(|b| *b == b'&').find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+    let pair =
+        body.split(|b| *b == b'&').find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
     let mut out = Vec::with_capacity(pair.len());
     let mut bytes = pair.iter();
     while let Some(b) = bytes.next() {
