@@ -92,6 +92,10 @@ for (let i = 0; i < 40; i += 1) {
 }
 for (const what of ["lang", "theme", "pause", "SUMMARY"]) assert.ok(reached.has(what), `${what} is not reached by Tab`);
 
+// Whatever is said in one language is said in the other.
+const keys = await page.evaluate(() => [WORDS.en, WORDS.zh].map((words) => Object.keys(words).sort().join()));
+assert.equal(keys[0], keys[1]);
+
 // Landmarks, headings, and a table for each drawing.
 const parts = await page.evaluate(() => ({
   landmarks: ["header", "main", "footer"].filter((n) => document.querySelector(n)).length,
@@ -137,6 +141,7 @@ assert.deepEqual(page.wrong, []);
 process.kill(Number(pid), "SIGKILL");
 await page.waitForFunction(() => !document.querySelector("#banner").hidden && document.body.classList.contains("old"), { timeout: 30_000 });
 assert.match(await page.$eval("#banner", (b) => b.textContent), /No connection/);
+assert.match(await page.$eval("#alarms", (a) => a.textContent), /does not answer/);
 assert.match(await page.$eval("#announce", (b) => b.textContent), /No connection/);
 await picture(page, "gone");
 await browser.close();

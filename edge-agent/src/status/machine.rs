@@ -181,16 +181,31 @@ impl Machine {
     }
 }
 
-/// `timedatectl show -p NTPSynchronized --value`. Waits for it; called from a thread that may.
+/// `timedatectl show -p NTPSynchronized --value`. Waits for it, not long; called from a thread that may.
 fn ask_timedated() -> Option<bool> {
-    let output = std::process::Command::new("timedatectl")
+    use std::process::{Command, Stdio};
+    let mut asked = Command::new("timedatectl")
         .args(["show", "-p", "NTPSynchronized", "--value"])
-        .stdin(std::process::Stdio::null())
-        .output()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
         .ok()?;
-    match output.stdout.trim_ascii() {
-        b"yes" => Some(true),
-        b"no" => Some(false),
+    let began = Instant::now();
+    // It says one word: no pipe is filled by that.
+    while asked.try_wait().ok()?.is_none() {
+        if began.elapsed() >= ANSWER {
+            let _ = asked.kill();
+            let _ = asked.wait();
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut asked.stdout?, &mut said).ok()?;
+    match said.trim() {
+        "yes" => Some(true),
+        "no" => Some(false),
         _ => None,
     }
 }
@@ -205,6 +220,8 @@ const GET_THROTTLED: &str = "sys/devices/platform/soc/soc:firmware/get_throttled
 const TIMESYNC: &str = "run/systemd/timesync/synchronized";
 /// It asks its server every 34 minutes at the latest: after several missed answers the clock drifts.
 const TIMESYNC_SILENT: Duration = Duration::from_secs(3 * 3600);
+/// A bus that does not answer is not waited for.
+const ANSWER: Duration = Duration::from_secs(2);
 /// Asking starts a process and a service.
 const ASK: Duration = Duration::from_secs(300);
 

@@ -401,7 +401,8 @@ fn day(day: Day) -> DayNow {
 fn state(flow: &FlowInterval) -> FigureState {
     match flow {
         f if f.observed.get() <= 0.0 => FigureState::Unobserved,
-        f if f.suppressed => FigureState::Withheld,
+        // Where others are told all the same, occupancy alone may be withheld.
+        f if f.suppressed || f.occupancy.is_none() => FigureState::Withheld,
         _ => FigureState::Told,
     }
 }

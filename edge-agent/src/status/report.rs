@@ -146,7 +146,7 @@ impl Status {
         let mut meter = Meter::default();
         loop {
             // Files of the machine are small, but a clock may have to be asked for: not on this thread.
-            if let Some(looker) = machine.take() {
+            if let Some(looker) = machine.take().filter(|_| !cancel.is_cancelled()) {
                 let dir = self.gateway.store_dir.clone();
                 match tokio::task::spawn_blocking(move || look(looker, &dir)).await {
                     Ok((looker, looked)) => (machine, seen) = (Some(looker), looked),

@@ -57,7 +57,7 @@ fn bag() -> VisitFact {
         store: "s".into(),
         receipt: ReceiptRef {
             number: Some("4711".into()),
-            amount_minor: Some(129_00),
+            amount_minor: Some(12_900),
             currency: Some("CNY".into()),
         },
         candidates: 1,
@@ -245,7 +245,7 @@ fn lines_say_no_id_no_amount_and_no_second() {
         zone: "F1-01".into(),
         number: Some("4711".into()),
         kind: ReceiptKind::Sale,
-        amount_minor: Some(129_00),
+        amount_minor: Some(12_900),
         currency: Some("CNY".into()),
         business_date: 0,
         member: None,

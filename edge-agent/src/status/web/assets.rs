@@ -54,6 +54,11 @@ pub(super) fn language(headers: &HeaderMap) -> &'static str {
     best.0
 }
 
+/// The page for somebody who signed in.
+pub(super) fn with_logout() -> String {
+    PAGE.replacen("id=\"logout\" hidden", "id=\"logout\"", 1)
+}
+
 /// A page in that language: its script finds the words.
 pub(super) fn in_language(page: &str, language: &str) -> String {
     page.replacen("<html lang=\"en\"", &format!("<html lang=\"{language}\""), 1)

@@ -116,8 +116,8 @@ fn is_from_here(headers: &HeaderMap) -> bool {
     }
 }
 
-async fn page(headers: HeaderMap) -> Response<Body> {
-    html(&headers, PAGE)
+async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response<Body> {
+    if shared.guard.demands_token() { html(&headers, &assets::with_logout()) } else { html(&headers, PAGE) }
 }
 
 async fn login_page(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response<Body> {

@@ -183,6 +183,7 @@ async fn where_a_token_is_demanded_nothing_is_told_without_it() {
     assert!(code(&answer) == 303 && answer.contains("location: /login"), "{answer}");
     assert_eq!(code(&page.get("/login", "").await), 200);
     let bearer = format!("Authorization: Bearer {TOKEN}\r\n");
+    assert!(page.get("/", &bearer).await.contains("id=\"logout\">"), "who signed in can sign out");
     assert_eq!(json(&page.get("/api/v1/now", &bearer).await)["site"]["name"], "Lantern Court");
 }
 
@@ -253,6 +254,31 @@ async fn the_document_says_what_is_there_and_what_is_not_known() {
     assert!(now["health"].is_null() && now["flow"]["site"].is_null());
     assert_eq!(now["visits"]["arrived"], 0);
     assert_eq!(code(&page.get("/metrics", "").await), 503);
+}
+
+#[tokio::test]
+async fn every_key_of_the_document_is_described() {
+    let page = Page::start(false).await;
+    page.status.pulse().beat(PipelineHealth::default());
+    let Value::Object(now) = json(&page.get("/api/v1/now", "").await) else { panic!("no object") };
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/web.md")).unwrap();
+    let missing: Vec<_> = now.keys().filter(|key| !text.contains(&format!("`{key}`"))).collect();
+    assert!(missing.is_empty(), "docs/web.md does not describe {missing:?}");
+}
+
+#[test]
+fn every_alarm_has_words_in_both_languages_and_a_section_of_the_runbook() {
+    let source = include_str!("../now/alarms.rs");
+    let ids = source.split('"').skip(1).step_by(2).filter(|word| word.contains('-'));
+    let alerts = include_str!("../../../../docs/monitoring/README.md");
+    let words = include_str!("page/words.js");
+    let mut n = 0;
+    for id in ids {
+        n += 1;
+        assert_eq!(words.matches(&format!("\"{id}\": ")).count(), 2, "{id} in words.js");
+        assert!(alerts.contains(&format!("| `{id}` |")), "{id} is no alert");
+    }
+    assert!(n >= 15, "{n}");
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ function showLink() {
 
 const SECTIONS = {
   time: [showTime, showVisits], flow: [showNow, showFloors], curve: [showCurve], visits: [showVisits], receipts: [showReceipts],
-  alarms: [showAlarms], sensors: [showHearing, showFloors, showAlarms], feeds: [showHearing], health: [showGateway, showAlarms],
+  alarms: [showAlarms], sensors: [showHearing, showSensors, showAlarms], feeds: [showHearing], health: [showGateway, showAlarms],
 };
 
 function take(sections) {
@@ -78,6 +78,8 @@ function connected(yes, words) {
   if (yes) {
     $("banner").hidden = true;
     document.body.classList.remove("old");
+    state.lost = false;
+    showAlarms();
     if (before === false) announce(t("back"));
   } else {
     // A moment without a connection is nobody's business.
@@ -85,6 +87,8 @@ function connected(yes, words) {
       $("banner").textContent = words ?? t("lost", clock(state.heard ?? Date.now()));
       $("banner").hidden = false;
       document.body.classList.toggle("old", !words);
+      state.lost = !words;
+      showAlarms();
       announce($("banner").textContent);
     }, 2500);
   }

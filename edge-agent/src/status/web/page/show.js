@@ -54,8 +54,16 @@ function figureText(f) {
 // ---- alarms
 
 function showAlarms() {
-  const alarms = state.alarms_now ?? [];
   const list = $("alarms");
+  if (state.lost) {
+    // What was well then need not be well now.
+    $("alarm-count").hidden = true;
+    $("does").hidden = true;
+    list.replaceChildren(node("li", {}, node("span", { class: "badge critical" }, t("critical")),
+      node("span", { class: "what" }, t("no_answer")), node("span", { class: "detail" }, t("no_answer_more"))));
+    return;
+  }
+  const alarms = state.alarms_now ?? [];
   $("alarm-count").hidden = !alarms.length;
   $("alarm-count").textContent = alarms.length;
   if (alarms.length) {
@@ -146,6 +154,13 @@ function showFloors() {
   const focus = document.activeElement?.closest?.("#floors details")?.dataset.floor;
   box.replaceChildren(...cards);
   if (focus) box.querySelector(`details[data-floor="${CSS.escape(focus)}"] summary`)?.focus({ preventScroll: true });
+}
+
+// Rates change all the time, who hears seldom: plans are drawn anew for the latter only.
+function showSensors() {
+  const states = (state.sensors ?? []).map((s) => s.state).join();
+  if (states !== state.sensorStates) showFloors();
+  state.sensorStates = states;
 }
 
 function showLegend() {
@@ -272,7 +287,7 @@ function showHearing() {
   $("hearing-sum").textContent = words.join(" ");
   const css = { hears: "badge good", deaf: "badge critical", elsewhere: "badge none", recorded: "badge none" };
   const order = { deaf: 0, hears: 1, recorded: 2, elsewhere: 3 };
-  const own = [...sensors].sort((a, b) => order[a.state] - order[b.state]).filter((s) => s.state !== "elsewhere");
+  const own = [...sensors].sort((a, b) => order[a.state] - order[b.state]).filter((s) => s.state === "hears" || s.state === "deaf");
   const rows = own.flatMap((s) => (s.ears.length ? s.ears : [null]).map((ear) => {
     const up = ear ? (ear.up ? "hears" : "deaf") : s.state;
     const zone = state.zones.get(s.zone);
