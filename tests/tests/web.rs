@@ -76,8 +76,12 @@ fn a_deaf_gateway_without_a_broker_says_so_and_the_same_everywhere() -> Result<(
     let mut agent = installation.start()?;
     agent.until("the page tells what is wrong", SOON, || {
         let alarms = now(web)["alarms"].clone();
-        let has = |id: &str| alarms.as_array().is_some_and(|a| a.iter().any(|alarm| alarm["id"] == id));
-        has("gateway-deaf") && has("broker-gone")
+        let told = |id: &str| {
+            alarms
+                .as_array()
+                .is_some_and(|a| a.iter().any(|alarm| alarm["id"] == id && alarm["detail"].is_string()))
+        };
+        told("gateway-deaf") && told("broker-gone")
     });
     let now = now(web);
     let deaf: Vec<_> = now["sensors"].as_array().unwrap().iter().filter(|s| s["state"] == "deaf").collect();

@@ -376,7 +376,7 @@ pub fn sections(status: &Status) -> Sections {
                 .map(|p| CurvePoint {
                     from: Stamp(p.from),
                     state: state(&p.flow),
-                    occupancy: p.flow.occupancy,
+                    occupancy: p.flow.occupancy.map(tenths),
                 })
                 .collect(),
             visits: today.funnel().map(|f| visits(&f, k)),
@@ -416,12 +416,18 @@ fn figure(flow: &FlowInterval, now: Option<Stamp>) -> Figure {
         stale: late,
         from: Stamp(flow.from),
         until: Stamp(flow.until),
-        occupancy: flow.occupancy,
+        occupancy: flow.occupancy.map(tenths),
         footfall: flow.footfall,
         basis: flow.occupancy_basis,
         observed: flow.observed.get(),
         rounded_to: flow.rounded_to,
     }
+}
+
+/// A day's curve is sent whole: what nobody reads is left out.
+fn tenths(e: Estimate) -> Estimate {
+    let tenths = |n: f32| (n * 10.0).round() / 10.0;
+    Estimate { estimate: tenths(e.estimate), low: tenths(e.low), high: tenths(e.high) }
 }
 
 fn visits(f: &Funnel, k: u64) -> Visits {

@@ -18,6 +18,8 @@ const MAX_BODY: usize = 4 << 10;
 const MAX_TARGET: usize = 1 << 10;
 /// A wrong token is answered after so long: nobody guesses many.
 const WRONG_TOKEN: Duration = Duration::from_millis(500);
+/// A shorter answer is one packet as it is.
+const WORTH_PACKING: usize = 1_200;
 /// A body that takes longer does not come.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -158,9 +160,9 @@ fn with_cookie(mut response: Response<Body>, rest: &str) -> Response<Body> {
     response
 }
 
-async fn document(State(shared): State<Arc<Shared>>) -> Response<Body> {
+async fn document(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response<Body> {
     match serde_json::to_vec(&now::now(&shared.status)) {
-        Ok(json) => answer_with(StatusCode::OK, "application/json", Body::from(json)),
+        Ok(json) => packed(&headers, "application/json", json),
         Err(e) => plain(StatusCode::INTERNAL_SERVER_ERROR, &format!("cannot be written: {e}")),
     }
 }
@@ -178,14 +180,14 @@ async fn events(State(shared): State<Arc<Shared>>) -> Response<Body> {
     }
 }
 
-async fn prometheus(State(shared): State<Arc<Shared>>) -> Response<Body> {
+async fn prometheus(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response<Body> {
     let health = shared.status.health().borrow().clone();
     let Some(health) = health else {
         return plain(StatusCode::SERVICE_UNAVAILABLE, "nothing is known yet; ask again in a moment");
     };
     let gateway = shared.status.gateway();
     let text = metrics::text(&health, &gateway.site.id, &gateway.gateway);
-    answer_with(StatusCode::OK, metrics::CONTENT_TYPE, Body::from(text))
+    packed(&headers, metrics::CONTENT_TYPE, text.into_bytes())
 }
 
 async fn asset(uri: Uri, method: Method, headers: HeaderMap) -> Response<Body> {
@@ -202,7 +204,7 @@ async fn asset(uri: Uri, method: Method, headers: HeaderMap) -> Response<Body> {
     let mut response = if known {
         answer_with(StatusCode::NOT_MODIFIED, asset.content_type, Body::empty())
     } else {
-        answer_with(StatusCode::OK, asset.content_type, Body::from(asset.text))
+        packed(&headers, asset.content_type, asset.text.as_bytes().to_vec())
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -214,11 +216,11 @@ async fn asset(uri: Uri, method: Method, headers: HeaderMap) -> Response<Body> {
 
 fn html(headers: &HeaderMap, page: &str) -> Response<Body> {
     let language = assets::language(headers);
-    let body = Body::from(assets::in_language(page, language));
-    let mut response = answer_with(StatusCode::OK, "text/html; charset=utf-8", body);
+    let page = assets::in_language(page, language).into_bytes();
+    let mut response = packed(headers, "text/html; charset=utf-8", page);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language));
-    headers.insert(header::VARY, HeaderValue::from_static("Accept-Language"));
+    headers.append(header::VARY, HeaderValue::from_static("Accept-Language"));
     response
 }
 
@@ -230,6 +232,29 @@ fn redirect(to: &'static str) -> Response<Body> {
 
 fn plain(status: StatusCode, text: &str) -> Response<Body> {
     answer_with(status, "text/plain; charset=utf-8", Body::from(format!("{text}\n")))
+}
+
+/// The answer, packed where the client can unpack it: a page is loaded over a mall's uplink. Nothing secret is in it whose
+/// length could tell anything (BREACH).
+fn packed(headers: &HeaderMap, content_type: &'static str, body: Vec<u8>) -> Response<Body> {
+    use std::io::Write as _;
+    let wanted = headers.get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let unpacks = wanted.split(',').any(|part| {
+        let (coding, weight) = part.split_once(';').unwrap_or((part, ""));
+        coding.trim().eq_ignore_ascii_case("gzip") && !matches!(weight.trim(), "q=0" | "q=0.0")
+    });
+    let mut response = if unpacks && body.len() > WORTH_PACKING {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        // Memory takes everything.
+        let done = packer.write_all(&body).and_then(|()| packer.finish());
+        let mut response = answer_with(StatusCode::OK, content_type, Body::from(done.unwrap_or_default()));
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        response
+    } else {
+        answer_with(StatusCode::OK, content_type, Body::from(body))
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    response
 }
 
 fn answer_with(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {

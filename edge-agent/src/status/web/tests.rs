@@ -132,6 +132,24 @@ async fn the_page_speaks_the_readers_language() {
 }
 
 #[tokio::test]
+async fn what_is_long_is_packed_for_those_who_can_unpack_it() {
+    use std::io::Read as _;
+    let page = Page::start(false).await;
+    let mut stream = page.connect().await;
+    let ask = "GET /style.css HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept-Encoding: br, GZIP;q=0.5\r\n\r\n";
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+    assert!(head.contains("content-encoding: gzip") && head.contains("vary: accept-encoding"), "{head}");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&answer[end + 4..]).read_to_string(&mut text).unwrap();
+    assert_eq!(text, assets::asset("/style.css").unwrap().text);
+    assert!(!page.get("/style.css", "Accept-Encoding: gzip;q=0\r\n").await.contains("content-encoding"));
+}
+
+#[tokio::test]
 async fn a_page_elsewhere_that_lends_its_name_to_this_machine_reaches_nothing() {
     let page = Page::start(false).await;
     let with = |host: &str| format!("GET /api/v1/now HTTP/1.1\r\nConnection: close\r\n{host}\r\n");
