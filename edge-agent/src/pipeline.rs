@@ -136,6 +136,7 @@ impl Pipeline {
         let mut housekeeping = Instant::now();
         let mut checkpointed = Instant::now();
         let mut oldest_uncommitted: Option<Instant> = None;
+        self.report_health();
         let mut since_yield = 0;
         // What was taken in; an observation that was pulled and not taken in when we stop is for the next run.
         let mut position = self.input.position();

@@ -58,7 +58,7 @@ pub struct DemoArgs {
 }
 
 /// Figures of fewer people are withheld.
-const DEMO_K: u32 = 3;
+const DEMO_K: u32 = 2;
 /// Where the demo's broker listens unless told otherwise: the port of MQTT.
 const MQTT_PORT: u16 = 1883;
 /// How long the last events may take from the broker to the screen.

@@ -312,10 +312,13 @@ pub struct HealthNow {
     pub machine: MachineHealth,
 }
 
-/// The document as of now.
-pub fn now(status: &Status) -> Now {
+/// The document as of now. As a value: code that writes it directly would be there twice, for the sections that change are
+/// compared as values.
+pub fn document(status: &Status) -> serde_json::Value {
     let lines = status.today(|today| today.lines(0).cloned().collect());
-    Now { plan: plan(status), sections: sections(status), lines }
+    let now = Now { plan: plan(status), sections: sections(status), lines };
+    // Plain data: it always serialises.
+    serde_json::to_value(now).unwrap_or_default()
 }
 
 fn plan(status: &Status) -> Plan {

@@ -28,7 +28,8 @@ pub fn alarms(health: &Health, now: Timestamp) -> Vec<Alarm> {
     };
     let Health { pipeline: p, outbox, store, broker, clock, machine, .. } = health;
     let silent = now.since(p.progress_at.0).as_secs_f64();
-    add(silent > 60.0, "pipeline-stalled", true, None, None);
+    // On a full disk it waits on purpose.
+    add(silent > 60.0 && !outbox.low_space, "pipeline-stalled", true, None, None);
     for (name, ear) in p.ears.iter().flatten() {
         add(!ear.up, "gateway-deaf", true, Some(name), ear.problem.clone());
     }
@@ -55,4 +56,54 @@ pub fn alarms(health: &Health, now: Timestamp) -> Vec<Alarm> {
     // In the order of the list: those that lose something first.
     found.sort_by_key(|alarm| !alarm.critical);
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::Stamp;
+    use visit_core::time::Span;
+
+    fn ids(health: &Health) -> Vec<&'static str> {
+        alarms(health, health.at.0).into_iter().map(|alarm| alarm.id).collect()
+    }
+
+    #[test]
+    fn a_healthy_gateway_needs_nobody() {
+        assert_eq!(ids(&Health::sample()), [""; 0]);
+    }
+
+    #[test]
+    fn each_ailment_has_its_name_and_those_that_lose_something_come_first() {
+        type Ail = fn(&mut Health);
+        let ailments: [(Ail, &str); 9] = [
+            (|h| h.pipeline.ears.iter_mut().flatten().for_each(|(_, ear)| ear.up = false), "gateway-deaf"),
+            (|h| h.pipeline.feeds.iter_mut().flatten().for_each(|(_, feed)| feed.up = false), "feed-down"),
+            (|h| h.broker.connected = false, "broker-gone"),
+            (|h| h.broker.no_subscribers = h.broker.acknowledged, "nobody-listening"),
+            (|h| h.outbox.oldest_age_s = 3_601.0, "outbox-old"),
+            (|h| h.store.quarantines = 1, "store-quarantined"),
+            (|h| h.clock.synchronised = Some(false), "clock-not-synchronised"),
+            (|h| h.machine.disk_free_bytes = Some(1 << 30), "disk-low"),
+            (|h| h.machine.temperature_c = Some(80.0), "gateway-hot"),
+        ];
+        let mut all = Health::sample();
+        for (ail, id) in ailments {
+            let mut one = Health::sample();
+            ail(&mut one);
+            assert_eq!(ids(&one), [id]);
+            ail(&mut all);
+        }
+        let raised = alarms(&all, all.at.0);
+        assert!(raised.is_sorted_by_key(|alarm| !alarm.critical) && raised.len() == ailments.len() - 1);
+    }
+
+    #[test]
+    fn a_pipeline_that_says_nothing_is_stuck_unless_the_disk_is_full() {
+        let mut health = Health::sample();
+        health.pipeline.progress_at = Stamp(health.at.0 - Span::from_secs(61));
+        assert_eq!(ids(&health), ["pipeline-stalled"]);
+        health.outbox.low_space = true;
+        assert_eq!(ids(&health), ["disk-full"]);
+    }
 }

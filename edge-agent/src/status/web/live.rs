@@ -60,7 +60,7 @@ impl Live {
         seat.tell();
         // First the seat among those who hear of changes: of what happens meanwhile it hears twice, and not never.
         let changes = self.changes.subscribe();
-        let first = message("now", &serde_json::to_string(&now::now(&self.status)).unwrap_or_default());
+        let first = message("now", &now::document(&self.status).to_string());
         let stream = Following { first: Some(first), changes: Box::pin(receive(changes)), seat };
         Some(Body::new(UnsyncBoxBody::new(stream)))
     }

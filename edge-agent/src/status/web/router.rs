@@ -161,10 +161,7 @@ fn with_cookie(mut response: Response<Body>, rest: &str) -> Response<Body> {
 }
 
 async fn document(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response<Body> {
-    match serde_json::to_vec(&now::now(&shared.status)) {
-        Ok(json) => packed(&headers, "application/json", json),
-        Err(e) => plain(StatusCode::INTERNAL_SERVER_ERROR, &format!("cannot be written: {e}")),
-    }
+    packed(&headers, "application/json", now::document(&shared.status).to_string().into_bytes())
 }
 
 async fn events(State(shared): State<Arc<Shared>>) -> Response<Body> {
