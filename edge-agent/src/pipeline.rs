@@ -100,8 +100,9 @@ impl Pipeline {
             if !recovered.ledger.is_empty() {
                 info!(visits = recovered.ledger.len(), "taking up the visits of the ledger");
             }
-            let Recovered { ledger, book, pending, .. } = recovered;
+            let Recovered { ledger, book, pending, links, .. } = recovered;
             self.room.take_up(ledger, book, wall);
+            self.room.take_up_links(links.iter().map(|link| (link.visit, link.member)));
             if !pending.is_empty() {
                 info!(receipts = pending.len(), "taking up receipts that were not recorded yet");
             }
@@ -212,6 +213,9 @@ impl Pipeline {
     /// The engine takes an observation in; what it finds to be no visitor is remembered.
     fn take_in(&mut self, observation: Observation) {
         self.room.forget_buyers(self.privacy.first_day_kept(observation.at()));
+        for member in self.privacy.take_heard_members() {
+            self.room.observe(Observation::MemberHeard(member));
+        }
         self.room.observe(observation);
         for device in self.room.take_not_visitors() {
             self.privacy.not_a_visitor(device);
@@ -301,6 +305,7 @@ impl Pipeline {
             privacy_degraded: stats.degraded,
             privacy_lists: self.privacy.lists().map(|(n, l)| (n.to_owned(), l.clone())).collect(),
             staff_remembered: self.privacy.staff_remembered() as u64,
+            members_remembered: self.privacy.history_len() as u64,
             engine: counted(self.room.counts().named()),
             devices: self.room.devices() as u64,
             key_saved: self.privacy.key_is_saved(),

@@ -213,3 +213,57 @@ fn a_lost_high_water_file_is_made_anew() {
     let (recovered, intact) = open_damaged(root.path(), "no mark");
     assert_eq!((recovered.quarantined, intact), (None, EVENTS as usize));
 }
+
+/// Events so large that a page of them has a file of its own.
+fn large_event(n: u64) -> visit_core::event::Event {
+    let mut event = visit_event(n);
+    event.site = "x".repeat(20_000);
+    event
+}
+
+fn blobs(folder: &Path) -> Vec<PathBuf> {
+    let all = fs::read_dir(folder.join("blobs")).unwrap();
+    all.map(|e| e.unwrap().path()).filter(|p| fs::metadata(p).unwrap().len() > 100_000).collect()
+}
+
+#[test]
+fn pages_with_files_of_their_own_are_inspected_quarantined_and_saved() {
+    let root = tempfile::tempdir().unwrap();
+    runtime().block_on(async {
+        let (store, _) = Store::open(root.path(), &options()).unwrap();
+        for n in 0..20 {
+            store.commit(batch((n * 5..n * 5 + 5).map(large_event))).await.unwrap();
+        }
+        store.close().await.unwrap();
+    });
+    assert!(!blobs(&root.path().join("live-1")).is_empty(), "or this tests nothing");
+    let seen = edge_agent::store::inspect::Inspection::open(root.path()).unwrap();
+    assert_eq!(seen.faults(), []);
+    assert_eq!(seen.peek(None, 1_000).len(), 100);
+    drop(seen);
+    // Of the file of all other pages nothing is left.
+    fs::write(database(root.path()), b"").unwrap();
+    runtime().block_on(async {
+        let (store, recovered) = Store::open(root.path(), &options()).unwrap();
+        let quarantine = recovered.quarantined.unwrap();
+        assert!(!blobs(&quarantine.path).is_empty(), "the evidence is whole");
+        let saved = queued(&store).await.len();
+        assert!((80..=100).contains(&saved), "{saved}: the last page is not yet so large");
+    });
+}
+
+#[test]
+fn a_snapshot_makes_no_files_of_its_own() {
+    let root = tempfile::tempdir().unwrap();
+    runtime().block_on(async {
+        let (store, _) = Store::open(root.path(), &options()).unwrap();
+        for n in 0..30 {
+            let mut batch = batch((n * 5..n * 5 + 5).map(visit_event));
+            batch.checkpoint = Some(Checkpoint { snapshot: vec![n as u8; 300_000], position: n });
+            store.commit(batch).await.unwrap();
+        }
+        store.close().await.unwrap();
+    });
+    let live = root.path().join("live-1");
+    assert_eq!(fs::read_dir(live.join("blobs")).unwrap().count(), 0);
+}

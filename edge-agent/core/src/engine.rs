@@ -18,6 +18,7 @@ mod erase;
 mod intake;
 mod knowledge;
 mod lessons;
+mod members;
 mod receipt_story;
 mod table;
 mod till;
@@ -33,7 +34,8 @@ use crate::event::{Event, PrivacyMode, VisitId};
 use crate::explain::Told;
 use crate::flow::Flow;
 use crate::identity::{Emissions, Families};
-use crate::observation::{Observation, Pseudonym};
+use crate::member::Members;
+use crate::observation::{MemberToken, Observation, Pseudonym};
 use crate::position::{Learnt, Locator, Moved, SurveyModel, Trims};
 use crate::purchase::{self, Book, BookRecord, Purchases};
 use crate::site::{SensorIx, Site};
@@ -186,6 +188,7 @@ pub struct EngineState {
     families: Families,
     doubts: VecDeque<Doubt>,
     purchases: Purchases,
+    members: Members,
     book: Book,
     flow: Flow,
     counts: EngineCounts,
@@ -225,6 +228,7 @@ impl Engine {
             families: Families::default(),
             doubts: VecDeque::new(),
             purchases: Purchases::default(),
+            members: Members::default(),
             book: Book::default(),
             flow: Flow::new(&site),
             counts: EngineCounts::default(),
@@ -290,6 +294,13 @@ impl Engine {
                 }
             }
             self.state.table.insert(record.device);
+        }
+    }
+
+    /// Visits of the ledger that were said to be members'.
+    pub fn take_up_links(&mut self, links: impl IntoIterator<Item = (VisitId, MemberToken)>) {
+        for (visit, member) in links {
+            self.state.members.link(visit, member);
         }
     }
 

@@ -359,6 +359,22 @@ pub struct Merged {
 pub enum LinkEvidence {
     /// A receipt attributed to the visit names the member.
     Receipt,
+    /// The member's app was heard: the iBeacon numbers that the list of members gives.
+    App,
+    /// A phone of the member was heard under the address that the list of members gives.
+    Address,
+    /// Several receipts of the member, none of them surely anybody's: this visit was there each time.
+    Copresence,
+}
+
+/// How often a member comes, and when they were here last. Only where the gateway keeps such a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MemberHistory {
+    /// Business days on which a visit was linked to them, this one included.
+    pub visit_days: u32,
+    /// Days since the last before this one; absent on their first.
+    pub days_since_last: Option<u32>,
 }
 
 /// The visit belongs to a member who agreed.
@@ -369,6 +385,8 @@ pub struct Linked {
     pub member: String,
     /// Why we say so.
     pub evidence: LinkEvidence,
+    /// How often they come.
+    pub history: Option<MemberHistory>,
 }
 
 impl VisitFact {

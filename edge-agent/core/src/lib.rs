@@ -15,6 +15,7 @@ pub mod explain;
 pub mod flow;
 pub mod identity;
 mod math;
+pub mod member;
 pub mod observation;
 pub mod position;
 pub mod purchase;

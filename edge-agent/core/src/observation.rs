@@ -2,6 +2,7 @@
 //!
 //! No raw address reaches this module: the shell replaces it by a [`Pseudonym`] first.
 
+use crate::event::LinkEvidence;
 use crate::site::{FloorIx, SensorIx, TillIx, ZoneIx};
 use crate::time::Timestamp;
 use core::fmt;
@@ -20,6 +21,8 @@ pub enum Observation {
     DayTotals(DayTotals),
     /// A door counter counted.
     DoorCount(DoorCount),
+    /// What is heard under an address is carried by a member who agreed.
+    MemberHeard(MemberHeard),
 }
 
 impl Observation {
@@ -31,6 +34,7 @@ impl Observation {
             Self::SensorHealth(h) => h.at,
             Self::DayTotals(t) => t.at,
             Self::DoorCount(c) => c.at,
+            Self::MemberHeard(m) => m.at,
         }
     }
 }
@@ -228,6 +232,20 @@ pub struct SensorHealth {
     pub sensor: SensorIx,
     /// Whether it hears.
     pub up: bool,
+}
+
+/// What is heard under an address is carried by a member who agreed (consented mode only): their app's beacon, or a phone
+/// whose address they gave. Said by the shell, which knows the list of members; again whenever it likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberHeard {
+    /// When.
+    pub at: Timestamp,
+    /// Pseudonym of the address or beacon, as in [`Sighting::device`].
+    pub device: Pseudonym,
+    /// Who.
+    pub member: MemberToken,
+    /// How that is known.
+    pub by: LinkEvidence,
 }
 
 /// What a door counter counted since it last said something.

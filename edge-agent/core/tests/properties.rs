@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 use support::{Played, at, config, site};
 use visit_core::engine::{Engine, EngineConfig, EngineState, LedgerChange, Output, Taken};
-use visit_core::event::{Body, EventId, PrivacyMode, VisitFact};
+use visit_core::event::{Body, EventId, LinkEvidence, PrivacyMode, VisitFact};
 use visit_core::observation::{
-    CountedPlace, Currency, DoorCount, Heard, Observation, Pseudonym, Receipt, ReceiptKind, SensorHealth,
-    Sighting,
+    CountedPlace, Currency, DoorCount, Heard, MemberHeard, MemberToken, Observation, Pseudonym, Receipt,
+    ReceiptKind, SensorHealth, Sighting,
 };
 use visit_core::site::{FloorIx, SensorIx, TillIx, ZoneIx};
 use visit_core::time::{Span, Timestamp};
@@ -80,7 +80,12 @@ fn anything() -> impl Strategy<Value = Observation> {
             Observation::DoorCount(DoorCount { at: at(0), place, counter, entered, left, inside })
         },
     );
-    prop_oneof![30 => sighting, 2 => receipt, 1 => health, 2 => door]
+    let member = (0..12u128, 1..4u128, any::<bool>()).prop_map(|(device, member, app)| {
+        let by = if app { LinkEvidence::App } else { LinkEvidence::Address };
+        let (device, member) = (Pseudonym(device), MemberToken(member));
+        Observation::MemberHeard(MemberHeard { at: at(0), device, member, by })
+    });
+    prop_oneof![30 => sighting, 2 => receipt, 1 => health, 2 => door, 1 => member]
 }
 
 fn moved(mut o: Observation, to: Timestamp) -> Observation {
@@ -90,6 +95,7 @@ fn moved(mut o: Observation, to: Timestamp) -> Observation {
         Observation::SensorHealth(h) => h.at = to,
         Observation::DayTotals(t) => t.at = to,
         Observation::DoorCount(c) => c.at = to,
+        Observation::MemberHeard(m) => m.at = to,
     }
     o
 }

@@ -9,7 +9,7 @@ use crate::config::{
     SourceSettings,
 };
 use crate::ears::radios::Radios;
-use crate::ears::{self, Ears};
+use crate::ears::{self, Ears, UsualRates};
 use crate::feeds::start as feeds;
 use crate::pipeline::{EngineRoom, Input, KnowledgeFile, Pace, Pipeline, PipelineError, wall_clock};
 use crate::privacy::{Privacy, PrivacyError, span};
@@ -100,7 +100,8 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
             .map_err(|e| Failure::new(Exit::Config, e.to_string()))?;
         ears::start(&agent, &site, &ears, &mut feeds.tasks, &cancel);
         tasks = Some(feeds.tasks);
-        radios = Some(Radios::start(&agent, &site, &ears, &cancel));
+        let rates = UsualRates::open(&agent.store.dir);
+        radios = Some(Radios::start(&agent, &site, &ears, &rates, &cancel));
         Input::Live(Box::new(feeds.input))
     } else {
         Input::Source(open_source(&agent, &site)?)

@@ -37,6 +37,8 @@ pub struct PrivacySettings {
     pub ttl_h: Option<u16>,
     /// Business days that devices of staff, and things, are remembered; 0: not at all.
     pub remember_staff_days: u16,
+    /// Days after their last visit that it is known how often a member came; 0: not at all. In consented mode only.
+    pub member_history_days: u16,
 }
 
 impl PrivacySettings {
@@ -56,6 +58,7 @@ impl PrivacySettings {
             opening_hours: None,
             ttl_h: None,
             remember_staff_days: REMEMBER_STAFF_DAYS,
+            member_history_days: MEMBER_HISTORY_DAYS,
         }
     }
 
@@ -72,6 +75,11 @@ impl PrivacySettings {
     /// As [`Self::remember_staff_days`]; count mode keeps nothing about single devices.
     pub fn remembers_staff(&self) -> u16 {
         if self.mode == PrivacyMode::Count { 0 } else { self.remember_staff_days }
+    }
+
+    /// As [`Self::member_history_days`]; only consented mode knows members.
+    pub fn keeps_history(&self) -> u16 {
+        if self.mode == PrivacyMode::Consented { self.member_history_days } else { 0 }
     }
 
     /// Everything that says what is captured, kept and for how long, by key; for the log and to see what changed.
@@ -94,6 +102,7 @@ impl PrivacySettings {
             ("consent_list", path(&self.consent_list)),
             ("consent_topic", self.consent_topic.to_string()),
             ("remember_staff_days", self.remembers_staff().to_string()),
+            ("member_history_days", self.keeps_history().to_string()),
         ]
         .into_iter()
         .map(|(key, value)| (key.to_owned(), value))
@@ -129,6 +138,7 @@ pub(super) fn privacy(
         opening_hours: opening_hours(t),
         ttl_h: t.integer("ttl_h", 1..=MAX_TTL_H, "48").and_then(|h| u16::try_from(h).ok()),
         remember_staff_days: number(t, "remember_staff_days", 0..=365, REMEMBER_STAFF_DAYS),
+        member_history_days: number(t, "member_history_days", 0..=1_100, MEMBER_HISTORY_DAYS),
         ..PrivacySettings::new(mode, key_file)
     };
     if mode == PrivacyMode::Consented {
@@ -138,7 +148,7 @@ pub(super) fn privacy(
             t.problem("consent_list", message);
         }
     } else {
-        for key in ["consent_list", "consent_topic"] {
+        for key in ["consent_list", "consent_topic", "member_history_days"] {
             if t.has(key) {
                 let message = "is not used in this mode; only mode = \"consented\" links members";
                 doubts.push((format!("privacy.{key}"), message.into()));
@@ -201,3 +211,5 @@ const CONSENTED_TTL_H: u16 = 72;
 const MAX_TTL_H: i64 = 720;
 /// Over a holiday week, and the week after.
 const REMEMBER_STAFF_DAYS: u16 = 14;
+/// Over a year, so that who comes each spring festival is known to.
+const MEMBER_HISTORY_DAYS: u16 = 400;

@@ -18,7 +18,7 @@ use visit_core::site::Site;
 use visit_core::time::Timestamp;
 
 /// Layout of a snapshot; one of another layout is not read.
-const SNAPSHOT_VERSION: u8 = 9;
+const SNAPSHOT_VERSION: u8 = 10;
 /// A snapshot larger than this is damaged.
 const MAX_SNAPSHOT: u64 = 64 << 20;
 
@@ -126,6 +126,11 @@ impl EngineRoom {
         self.engine.take_up(ledger, book, deaf_until);
         self.buyers_since = None;
         self.drain();
+    }
+
+    /// Visits of the ledger that were said to be members'.
+    pub fn take_up_links(&mut self, links: impl Iterator<Item = (VisitId, MemberToken)>) {
+        self.engine.take_up_links(links);
     }
 
     /// Takes an observation in; time moves on with it, if the engine believes it.

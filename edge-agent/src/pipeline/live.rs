@@ -105,6 +105,9 @@ impl Pipeline {
             report.observations += 1;
             // A refused observation is counted where it was refused.
             if let Ok(kept) = self.privacy.observe(observation) {
+                for member in self.privacy.take_heard_members() {
+                    self.room.observe(Observation::MemberHeard(member));
+                }
                 self.room.observe(kept);
             }
         }
@@ -206,7 +209,10 @@ pub(super) fn with_ticket(mut paper: Observation, ticket: u64) -> Observation {
     match &mut paper {
         Observation::Receipt(r) => r.ticket = Some(ticket),
         Observation::DayTotals(t) => t.ticket = Some(ticket),
-        Observation::Sighting(_) | Observation::SensorHealth(_) | Observation::DoorCount(_) => {}
+        Observation::Sighting(_)
+        | Observation::SensorHealth(_)
+        | Observation::DoorCount(_)
+        | Observation::MemberHeard(_) => {}
     }
     paper
 }

@@ -5,7 +5,9 @@ use super::recent::Standing;
 use super::{Dropped, Privacy};
 use crate::config::TagMeaning;
 use gateway::observation::{self as raw, Frame};
-use visit_core::observation::{Heard, Pseudonym, Sighting};
+use std::collections::BTreeSet;
+use visit_core::event::LinkEvidence;
+use visit_core::observation::{Heard, MemberHeard, Pseudonym, Sighting};
 use visit_core::time::Span;
 
 impl Privacy {
@@ -71,7 +73,7 @@ impl Privacy {
         let key = self.keys.of_day(day, s.at <= self.now + AHEAD)?;
         let mut input = [kind; 7];
         input[1..].copy_from_slice(&s.addr.0);
-        let (lists, memory) = (&self.lists, &mut self.memory);
+        let (lists, memory, members) = (&self.lists, &mut self.memory, &mut self.heard_members);
         let (device, standing) = self.recent.get_or(day, input, |input| {
             if lists.is_out(s.addr) {
                 memory.forget(input);
@@ -79,6 +81,10 @@ impl Privacy {
             }
             let device = hash128(key, input);
             let known = memory.knows(input, Pseudonym(device), s.at, day);
+            if let Some(member) = lists.anything_carried().then(|| lists.owner(s.addr)).flatten() {
+                let device = Pseudonym(device);
+                members.push(MemberHeard { at: s.at, device, member, by: LinkEvidence::Address });
+            }
             (device, if known { Standing::Fixture } else { Standing::Unknown })
         });
         let device = Pseudonym(device);
@@ -104,7 +110,20 @@ impl Privacy {
         input[1..17].copy_from_slice(&uuid);
         input[17..19].copy_from_slice(&major.to_be_bytes());
         input[19..].copy_from_slice(&minor.to_be_bytes());
-        Ok((Pseudonym(hash128(key, &input)), Standing::Unknown))
+        let device = Pseudonym(hash128(key, &input));
+        if self.lists.anything_carried()
+            && let Some(member) = self.lists.app_of(uuid, [major, minor])
+        {
+            // Once an hour: the engine remembers for a day.
+            let hour = s.at.floor_to(Span::from_secs(3600));
+            if self.apps_heard.0 != hour {
+                self.apps_heard = (hour, BTreeSet::new());
+            }
+            if self.apps_heard.1.insert(device) {
+                self.heard_members.push(MemberHeard { at: s.at, device, member, by: LinkEvidence::App });
+            }
+        }
+        Ok((device, Standing::Unknown))
     }
 
     fn tag(&self, uuid: [u8; 16]) -> Option<TagMeaning> {

@@ -14,6 +14,7 @@
 //! and a recording that goes back over it hears what it heard before.
 
 use super::keys::{Key, replace};
+use super::table;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -231,25 +232,12 @@ pub(crate) fn inspect(path: &Path) -> io::Result<Option<usize>> {
 }
 
 fn text(known: &BTreeMap<u128, Known>) -> String {
-    let mut text = String::from(MAGIC);
-    for (token, k) in known {
-        text.push_str(&format!("{token:032x} {} {} {}\n", k.found, k.worked, k.heard));
-    }
-    let check = blake3::hash(text.as_bytes());
-    text.push_str(&format!("check {}\n", &check.to_hex()[..16]));
-    text
+    table::text(MAGIC, known.iter().map(|(token, k)| (*token, [k.found, k.worked, k.heard])))
 }
 
 fn parse(written: &str) -> Option<BTreeMap<u128, Known>> {
-    let body = written.strip_prefix(MAGIC)?;
-    let mut known = BTreeMap::new();
-    for line in body.lines().take_while(|l| !l.starts_with("check ")) {
-        let mut fields = line.split(' ');
-        let token = u128::from_str_radix(fields.next()?, 16).ok()?;
-        let mut day = || fields.next()?.parse().ok();
-        known.insert(token, Known { found: day()?, worked: day()?, heard: day()? });
-    }
-    (text(&known) == written).then_some(known)
+    let known = |[found, worked, heard]: [i32; 3]| Known { found, worked, heard };
+    table::parse(MAGIC, written).map(|rows| rows.into_iter().map(|(t, row)| (t, known(row))).collect())
 }
 
 const MAGIC: &str = "edge-agent staff and equipment v1\n";

@@ -7,7 +7,7 @@
 use super::{Privacy, degrade};
 use crate::store::Batch;
 use visit_core::engine::LedgerChange;
-use visit_core::event::{Body, Event, PrivacyMode};
+use visit_core::event::{Body, Event, PrivacyMode, VisitFact};
 use visit_core::purchase::BookEntry;
 
 impl Privacy {
@@ -16,6 +16,7 @@ impl Privacy {
         let before = self.stopped;
         let events = std::mem::take(&mut batch.events);
         batch.events = events.iter().filter_map(|event| self.pass(event)).collect();
+        batch.events.iter_mut().for_each(|event| self.add_history(event));
         if self.mode == PrivacyMode::Count {
             let visit = |change: &LedgerChange| matches!(change, LedgerChange::Put(_));
             self.stopped += batch.ledger.iter().filter(|change| visit(change)).count() as u64;
@@ -41,6 +42,17 @@ impl Privacy {
     /// How many facts were stopped.
     pub fn stopped(&self) -> u64 {
         self.stopped
+    }
+
+    /// How often the member comes whom a link names: the engine cannot know.
+    fn add_history(&mut self, event: &mut Event) {
+        let day = self.calendar.day(event.time);
+        if let Body::Visit(v) = &mut event.body
+            && let Some(member) = degrade::member_of(&v.fact)
+            && let VisitFact::Linked(linked) = &mut v.fact
+        {
+            linked.history = self.history.visited(member, day);
+        }
     }
 
     fn pass(&mut self, event: &Event) -> Option<Event> {

@@ -23,7 +23,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use visit_core::event::PrivacyMode;
+use visit_core::event::{LinkEvidence, PrivacyMode};
 use visit_core::observation::MemberToken;
 use visit_core::time::Timestamp;
 use zeroize::Zeroizing;
@@ -52,13 +52,45 @@ impl Entries {
         self.0.len()
     }
 
-    fn lines(&self, title: &str) -> Zeroizing<String> {
-        let mut text = Zeroizing::new(String::with_capacity(100 + self.0.len() * 33));
+    fn lines(&self, title: &str, carried: &Carried) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(100 + self.0.len() * 33 + carried.len() * 80));
         text.push_str(title);
         for entry in &self.0 {
             text.push_str(&format!("{entry:032x}\n"));
         }
+        for (hash, member, by) in &carried.0 {
+            let word = if *by == LinkEvidence::App { "app" } else { "address" };
+            text.push_str(&format!("{member:032x} {word}={hash:032x}\n"));
+        }
         text
+    }
+}
+
+/// What members carry: hash, member, and what it is; sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Carried(Vec<(u128, u128, LinkEvidence)>);
+
+impl From<Vec<(u128, u128, LinkEvidence)>> for Carried {
+    fn from(mut all: Vec<(u128, u128, LinkEvidence)>) -> Self {
+        all.sort_unstable_by_key(|(hash, member, by)| (*hash, *by == LinkEvidence::App, *member));
+        all.dedup();
+        all.shrink_to_fit();
+        Self(all)
+    }
+}
+
+impl Carried {
+    /// Whose it is. What two members are said to carry is nobody's.
+    pub(crate) fn whose(&self, hash: u128, by: LinkEvidence) -> Option<MemberToken> {
+        let from = self.0.partition_point(|(h, ..)| *h < hash);
+        let mut all = self.0[from..].iter().take_while(|(h, ..)| *h == hash).filter(|(.., b)| *b == by);
+        let (_, member, _) = all.next()?;
+        all.next().is_none().then_some(MemberToken(*member))
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -86,6 +118,8 @@ impl Which {
 pub struct ListState {
     /// Entries in force.
     pub entries: usize,
+    /// Apps and addresses of members that are known.
+    pub carried: usize,
     /// Lines that are no entry.
     pub bad_lines: u64,
     /// When it was read last.
@@ -113,6 +147,7 @@ struct Source {
     read: Option<Stamp>,
     seen: Option<Stamp>,
     entries: Entries,
+    carried: Carried,
     state: ListState,
 }
 
@@ -152,6 +187,7 @@ impl Lists {
                     read: None,
                     seen: None,
                     entries: Entries::default(),
+                    carried: Carried::default(),
                     state: ListState::default(),
                 })
                 .collect(),
@@ -188,6 +224,26 @@ impl Lists {
     /// Whether a member agreed.
     pub(super) fn has_agreed(&self, member: MemberToken) -> bool {
         self.of(Which::Consent).any(|s| s.entries.contains(member.0))
+    }
+
+    /// Whether any member is known by what they carry.
+    pub(super) fn anything_carried(&self) -> bool {
+        self.of(Which::Consent).any(|s| s.carried.len() > 0)
+    }
+
+    /// The member who has a phone with this address.
+    pub(super) fn owner(&self, address: MacAddr) -> Option<MemberToken> {
+        self.whose(&parse::address_word(address), LinkEvidence::Address)
+    }
+
+    /// The member whose app sends this iBeacon.
+    pub(super) fn app_of(&self, uuid: [u8; 16], numbers: [u16; 2]) -> Option<MemberToken> {
+        self.whose(&parse::app_word(uuid, numbers), LinkEvidence::App)
+    }
+
+    fn whose(&self, words: &str, by: LinkEvidence) -> Option<MemberToken> {
+        let hash = members::token(&self.members, words).0;
+        self.of(Which::Consent).find_map(|s| s.carried.whose(hash, by))
     }
 
     /// Looks at the files; takes over those that changed and have settled.
@@ -233,7 +289,7 @@ impl Lists {
         }
         match self.parse(which, Origin::Topic, payload) {
             Ok(parsed) => {
-                let text = parsed.entries.lines(COPY);
+                let text = parsed.entries.lines(COPY, &parsed.carried);
                 let before = self.take(i, parsed, None, Some(now));
                 self.follow(i, &before, &mut changes);
                 if let Err(e) = replace(&self.sources[i].path, &text) {
@@ -290,6 +346,7 @@ impl Lists {
         (source.read, source.seen) = (stamp.or(source.read), stamp.or(source.seen));
         source.state = ListState {
             entries: parsed.entries.len(),
+            carried: parsed.carried.len(),
             bad_lines: parsed.bad,
             read_at: now.map(|now| now.to_string()),
             problem: None,
@@ -301,6 +358,7 @@ impl Lists {
                 "a list was read again and is in force"
             );
         }
+        source.carried = parsed.carried;
         std::mem::replace(&mut source.entries, parsed.entries)
     }
 }

@@ -10,6 +10,7 @@
 //!   (`after_key`): a source with a wrong clock must not cost the key. Nor may the wall clock itself: it moves
 //!   the key by 400 days at most.
 //! - Member token: see `members.rs`. Kept in consented mode, of members on the list, only.
+//! - What a member who agreed carries, and how often they come: `lists.rs`, `history.rs`.
 //! - Capture is limited to the premises, to opening hours, and to those who did not opt out: `capture.rs`, `lists.rs`.
 //! - Staff and things are remembered across days, by token, where the configuration says so: `fixtures.rs`.
 //! - What comes out of the engine passes `gate.rs` on its way to the store; what waits there and grows old, or is of
@@ -23,6 +24,7 @@ mod daily;
 pub(crate) mod degrade;
 pub(crate) mod fixtures;
 mod gate;
+pub(crate) mod history;
 mod hours;
 mod keys;
 pub(crate) mod lists;
@@ -30,6 +32,7 @@ mod members;
 mod recent;
 mod refusal;
 mod refused;
+mod table;
 
 pub use business_day::BusinessCalendar;
 pub use hours::OpeningHours;
@@ -42,18 +45,21 @@ use daily::{Daily, hash128};
 use fixtures::{Fixtures, Memory};
 use gateway::observation as raw;
 use gateway::pos::digits;
+use history::History;
 use hours::Doors;
 use keys::{Key, KeyFile};
 use lists::Lists;
 use recent::Recent;
 use refused::{Refused, Today};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use visit_core::event::PrivacyMode;
-use visit_core::observation::{DayTotals, MemberToken, Observation, Pseudonym, Receipt, SaleRef};
+use visit_core::observation::{
+    DayTotals, MemberHeard, MemberToken, Observation, Pseudonym, Receipt, SaleRef,
+};
 use visit_core::site::Site;
 use visit_core::time::{Span, Timestamp};
 use zeroize::Zeroizing;
@@ -75,6 +81,11 @@ pub struct Privacy {
     tags: Vec<TagRule>,
     lists: Lists,
     memory: Memory,
+    history: History,
+    /// Members that were heard, to be told to the engine.
+    heard_members: Vec<MemberHeard>,
+    /// Apps of members that were heard in this hour.
+    apps_heard: (Timestamp, BTreeSet<Pseudonym>),
     refused: Refused,
     /// The newest business day anything was heard on.
     newest_day: i32,
@@ -110,7 +121,8 @@ impl Privacy {
         let beside = |name| Some(settings.key_file.with_file_name(name));
         let memory = Memory::open(settings.remembers_staff(), keys.lasting(FIXTURES), beside(STAFF_FILE));
         let refused = Refused::open(keys.lasting(REFUSED), beside(REFUSED_FILE), today);
-        Ok(Self { now, ..Self::with(keys, calendar, lists, memory, refused, settings, tags, site) })
+        let history = History::open(settings.keeps_history(), beside(MEMBERS_FILE));
+        Ok(Self { now, history, ..Self::with(keys, calendar, lists, memory, refused, settings, tags, site) })
     }
 
     /// With keys derived from `base` for any day, kept in memory only. With a random `base` this serves a demo;
@@ -199,6 +211,9 @@ impl Privacy {
             tags,
             lists,
             memory,
+            history: History::open(0, None),
+            heard_members: Vec::new(),
+            apps_heard: (Timestamp::MIN, BTreeSet::new()),
             refused,
             newest_day: i32::MIN,
             ttl: settings.ttl(settings.mode).map_or(Span::ZERO, span),
@@ -256,6 +271,8 @@ impl Privacy {
             }
             self.refused.begin(day);
             self.memory.expire(day);
+            let lists = &self.lists;
+            self.history.expire(day, |member| lists.has_agreed(member));
         }
         self.keys.save()
     }
@@ -263,6 +280,7 @@ impl Privacy {
     /// Looks at the lists, and writes down what is remembered. Reads files: to be called every ten seconds or so.
     pub fn look_after(&mut self) -> ListChanges {
         self.memory.save();
+        self.history.save();
         let changes = self.lists.look(self.now);
         self.follow(&changes);
         changes
@@ -278,6 +296,10 @@ impl Privacy {
     fn follow(&mut self, changes: &ListChanges) {
         if changes.any {
             self.recent.forget();
+            self.apps_heard.1.clear();
+        }
+        for member in &changes.withdrawn {
+            self.history.forget(*member);
         }
     }
 
@@ -357,6 +379,23 @@ impl Privacy {
         self.memory.len()
     }
 
+    /// Forgets how often a member came, on disk too; whether that was known.
+    pub fn forget_history(&mut self, member: MemberToken) -> bool {
+        let known = self.history.forget(member);
+        self.history.save();
+        known
+    }
+
+    /// Of how many members it is known how often they come.
+    pub fn history_len(&self) -> usize {
+        self.history.len()
+    }
+
+    /// Members that were heard since the last call, by what they carry.
+    pub fn take_heard_members(&mut self) -> Vec<MemberHeard> {
+        std::mem::take(&mut self.heard_members)
+    }
+
     /// The token of a member number.
     pub fn member_token(&self, number: &str) -> MemberToken {
         members::token(self.keys.members(), number)
@@ -432,6 +471,8 @@ fn calendar(site: &Site) -> Result<BusinessCalendar, PrivacyError> {
 const REFUSED_FILE: &str = "erased-today";
 /// Staff and equipment of earlier days; beside the key file.
 pub(crate) const STAFF_FILE: &str = "staff-devices";
+/// How often members come; beside the key file.
+pub(crate) const MEMBERS_FILE: &str = "members-seen";
 const FIXTURES: &str = "edge-agent 2026-11 tokens of staff and equipment";
 const REFUSED: &str = "edge-agent 2026-11 hashes of who was erased today";
 const RECEIPTS: &str = "edge-agent 2026-11 short hashes of receipt numbers";

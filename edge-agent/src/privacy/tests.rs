@@ -1,7 +1,9 @@
 use super::*;
 use crate::config::{TagMeaning, parse_site};
+use crate::store::Batch;
 use gateway::observation::{Frame, MacAddr};
 use std::path::Path;
+use visit_core::event::{Body, LinkEvidence, VisitEvent, VisitFact};
 use visit_core::observation::{Heard, ReceiptKind, SensorHealth, Sighting};
 use visit_core::site::{SensorIx, TillIx};
 
@@ -515,4 +517,87 @@ fn what_is_remembered_goes_with_a_snapshot() {
     assert_eq!(heard_tomorrow(after, None), Heard::Fixture);
     assert_eq!(heard_tomorrow(before.clone(), Some(MORNING)), Heard::Fixture, "found, and then heard");
     assert_eq!(heard_tomorrow(before, None), Heard::Unassociated);
+}
+
+#[test]
+fn what_a_member_carries_is_told_with_their_token_only_while_they_agree() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("consent.txt");
+    let uuid = "07070707-0707-0707-0707-070707070707";
+    std::fs::write(&list, format!("VIP 1 address=ee:6f:32:0f:5d:92\nVIP2 app={uuid}/1/2\n")).unwrap();
+    let open = |mode| {
+        let s = PrivacySettings { mode, consent_list: Some(list.clone()), ..settings(dir.path()) };
+        Privacy::open(&s, &[tag(TagMeaning::Member)], &site(), t(MORNING)).unwrap()
+    };
+    let beacon =
+        |minor| raw::Sighting { frame: Frame::IBeacon { uuid: UUID, major: 1, minor }, ..sighting(MORNING) };
+    let mut p = open(PrivacyMode::Consented);
+    let phone = seen(&mut p, sighting(MORNING)).unwrap().device;
+    seen(&mut p, raw::Sighting { addr: MacAddr([2; 6]), ..sighting(MORNING) }).unwrap();
+    let app = [2, 2, 3].map(|minor| seen(&mut p, beacon(minor)).unwrap().device)[0];
+    let told = p.take_heard_members();
+    let told: Vec<_> = told.iter().map(|m| (m.device, m.member, m.by)).collect();
+    let expected = [
+        (phone, p.member_token("VIP 1"), LinkEvidence::Address),
+        (app, p.member_token("VIP2"), LinkEvidence::App),
+    ];
+    assert_eq!(told, expected, "each once");
+    assert!(p.take_heard_members().is_empty());
+    std::fs::write(&list, "VIP 1\n").unwrap();
+    p.look_after();
+    assert_eq!(p.look_after().withdrawn, [p.member_token("VIP2")]);
+    seen(&mut p, sighting(MORNING)).unwrap();
+    seen(&mut p, beacon(2)).unwrap();
+    assert!(p.take_heard_members().is_empty(), "neither is on the list any more");
+    std::fs::write(&list, "VIP 1 address=ee:6f:32:0f:5d:92\n").unwrap();
+    let mut p = open(PrivacyMode::Pseudonymous);
+    seen(&mut p, sighting(MORNING)).unwrap();
+    assert!(p.take_heard_members().is_empty(), "no member is known in this mode");
+}
+
+#[test]
+fn a_link_says_how_often_the_member_comes_and_not_after_they_withdrew() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("consent.txt");
+    std::fs::write(&list, "42\n").unwrap();
+    let open = |days| {
+        let s = PrivacySettings {
+            mode: PrivacyMode::Consented,
+            consent_list: Some(list.clone()),
+            member_history_days: days,
+            ..settings(dir.path())
+        };
+        Privacy::open(&s, &[], &site(), t(MORNING)).unwrap()
+    };
+    let told = |p: &mut Privacy, day: &str| {
+        let samples = visit_core::event::samples::all();
+        let mut event = samples.into_iter().find(|e| e.event_type() == "mall.visit.linked").unwrap();
+        let Body::Visit(VisitEvent { fact: VisitFact::Linked(linked), .. }) = &mut event.body else {
+            panic!()
+        };
+        (linked.member, linked.history) = (p.member_token("42").to_string(), None);
+        event.time = t(day);
+        let mut batch =
+            Batch { events: vec![event], ledger: vec![], checkpoint: None, settled: vec![], at: t(day) };
+        p.gate(&mut batch);
+        batch.events.pop().map(|e| match e.body {
+            Body::Visit(VisitEvent { fact: VisitFact::Linked(linked), .. }) => {
+                linked.history.map(|h| (h.visit_days, h.days_since_last))
+            }
+            other => panic!("{other:?}"),
+        })
+    };
+    let mut p = open(400);
+    assert_eq!(told(&mut p, "2025-11-21T12:00:00+08:00"), Some(Some((1, None))));
+    assert_eq!(told(&mut p, "2025-11-24T12:00:00+08:00"), Some(Some((2, Some(3)))));
+    p.look_after();
+    let mut p = open(400);
+    assert_eq!(told(&mut p, "2025-11-24T13:00:00+08:00"), Some(Some((2, Some(3)))), "after a restart");
+    std::fs::write(&list, "\n").unwrap();
+    p.look_after();
+    p.look_after();
+    assert_eq!((told(&mut p, "2025-11-25T13:00:00+08:00"), p.history_len()), (None, 0));
+    std::fs::write(&list, "42\n").unwrap();
+    assert_eq!(told(&mut open(0), "2025-11-25T13:00:00+08:00"), Some(None), "switched off");
+    assert!(!dir.path().join(MEMBERS_FILE).exists());
 }

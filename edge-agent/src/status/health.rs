@@ -74,6 +74,8 @@ pub struct PipelineHealth {
     pub privacy_lists: BTreeMap<String, ListState>,
     /// Devices of staff, and things, that are remembered.
     pub staff_remembered: u64,
+    /// Members whose visits are counted up.
+    pub members_remembered: u64,
     /// What the engine did with observations.
     pub engine: Counted,
     /// Devices followed now.

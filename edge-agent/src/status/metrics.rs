@@ -151,6 +151,12 @@ fn privacy(health: &Health, out: &mut Text) {
         "Devices of staff, and things, that are remembered.",
         p.staff_remembered,
     );
+    out.one(
+        "edge_agent_members_remembered",
+        GAUGE,
+        "Members whose visits are counted up.",
+        p.members_remembered,
+    );
     if !p.privacy_lists.is_empty() {
         out.family("edge_agent_privacy_list_entries", GAUGE, "Entries in force of a list of people.");
         p.privacy_lists.iter().for_each(|(n, l)| out.sample(&[("list", n)], l.entries));

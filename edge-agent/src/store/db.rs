@@ -4,16 +4,20 @@
 //!
 //! - [`Db::apply`] is atomic. All keys live in one tree, because sled's batches are atomic for each tree only.
 //! - [`Db::make_durable`] survives a power cut. sled's own flush does not (it calls `sync_file_range`): after it
-//!   we `fdatasync` the file through a descriptor of our own.
+//!   we `fdatasync` the file through a descriptor of our own. A page of 128 KiB or more (some twenty large values)
+//!   lies in a file of its own in the folder `blobs`, which sled does not hand to the device at all: we do.
 //! - A panic in sled (its recovery panics on most damaged files) comes back as [`DbError::Panicked`].
 //! - An error is sticky in sled: after one, drop the [`Db`] and open it again.
 //!
 //! Not for async code: everything here blocks, and sled's own async flush can deadlock.
 
-use std::fs::File;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Page cache. The default is 1 GiB, more than a gateway has. What is read again is read soon: with 8 MiB a daemon
@@ -73,6 +77,8 @@ pub(super) struct Db {
     tree: sled::Db,
     file: File,
     path: PathBuf,
+    /// Pages with files of their own that are on the device.
+    blobs: Mutex<HashSet<OsString>>,
 }
 
 impl Db {
@@ -97,7 +103,7 @@ impl Db {
             }
         };
         let file = File::open(path.join("db"))?;
-        Ok(Self { tree, file, path: path.to_owned() })
+        Ok(Self { tree, file, path: path.to_owned(), blobs: Mutex::default() })
     }
 
     /// The value under `key`.
@@ -140,8 +146,31 @@ impl Db {
     /// When this returns, everything applied before survives a power cut.
     pub(super) fn make_durable(&self) -> Result<(), DbError> {
         guarded(|| self.tree.flush())?;
+        self.sync_blobs()?;
         self.file.sync_data()?;
         Ok(())
+    }
+
+    fn sync_blobs(&self) -> io::Result<()> {
+        let folder = self.path.join("blobs");
+        let mut known = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut there = HashSet::new();
+        let mut news = false;
+        for entry in fs::read_dir(&folder)? {
+            let name = entry?.file_name();
+            if !known.contains(&name) {
+                match File::open(folder.join(&name)) {
+                    Ok(file) => file.sync_data()?,
+                    // Replaced since we looked.
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                    Err(e) => return Err(e),
+                }
+                news = true;
+            }
+            there.insert(name);
+        }
+        *known = there;
+        if news { File::open(&folder)?.sync_all() } else { Ok(()) }
     }
 
     /// Size of the file, bytes. It never shrinks by itself.
@@ -157,7 +186,7 @@ impl Db {
     /// Lets go of the folder, and returns when all of it is on the device.
     pub(super) fn close(self) -> Result<(), DbError> {
         self.make_durable()?;
-        let Self { tree, file, path } = self;
+        let Self { tree, file, path, blobs: _ } = self;
         guarded(move || {
             drop(tree);
             Ok(())

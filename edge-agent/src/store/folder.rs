@@ -279,23 +279,30 @@ impl Folder {
     }
 }
 
-/// Copies the files of a folder into another.
+/// Copies what is in a folder into another: what does not fit into a page of the database lies in a folder of its own.
 pub(super) fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        if entry.file_type()?.is_file() {
-            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        let (kind, to) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_file() {
+            fs::copy(entry.path(), to)?;
+        } else if kind.is_dir() {
+            fs::create_dir(&to)?;
+            copy_files(&entry.path(), &to)?;
         }
     }
     Ok(())
 }
 
-/// Hands a folder and its files to the device.
+/// Hands a folder and what is in it to the device.
 pub(super) fn sync_files(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        if entry.file_type()?.is_file() {
+        let kind = entry.file_type()?;
+        if kind.is_file() {
             File::open(entry.path())?.sync_all()?;
+        } else if kind.is_dir() {
+            sync_files(&entry.path())?;
         }
     }
     File::open(path)?.sync_all()

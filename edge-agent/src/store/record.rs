@@ -50,10 +50,11 @@ pub(super) const MAGIC: [u8; 4] = *b"EAr\x9e";
 pub(super) const VERSION: u8 = 1;
 /// Bytes before the payload.
 pub(super) const HEADER: usize = 14;
-/// Largest payload. Values from about 128 KB on would become files of their own that are never removed.
+/// Largest payload.
 pub(super) const MAX_RECORD: usize = 64 << 10;
-/// Largest piece of a snapshot in one value.
-pub(super) const CHUNK: usize = 16 << 10;
+/// Largest piece of a snapshot in one value. sled keeps up to some twenty values in a page, and writes a page of 128 KiB or
+/// more to a file of its own (see [`Db::make_durable`](super::db::Db::make_durable)): these shall not be so large together.
+pub(super) const CHUNK: usize = 4 << 10;
 
 /// What a record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +70,8 @@ pub(super) enum Kind {
     OldLedger = 4,
     /// Ids committed since the last checkpoint.
     Recent = 5,
-    /// A queued visit event.
-    Visit = 6,
+    /// A queued visit event, of the time when links said nothing of how often a member comes. Read, no longer written.
+    OldVisit = 6,
     /// A queued receipt event, with the fields it had before there were revisions. Read, no longer written.
     OldReceipt = 7,
     /// A queued flow event, with the figures it had before there were hours and days. Read, no longer written.
@@ -95,6 +96,8 @@ pub(super) enum Kind {
     Link = 17,
     /// A queued flow event.
     Flow = 18,
+    /// A queued visit event.
+    Visit = 19,
 }
 
 impl Kind {
@@ -105,7 +108,7 @@ impl Kind {
             3 => Self::Chunk,
             4 => Self::OldLedger,
             5 => Self::Recent,
-            6 => Self::Visit,
+            6 => Self::OldVisit,
             7 => Self::OldReceipt,
             8 => Self::OldFlow,
             9 => Self::Dead,
@@ -118,6 +121,7 @@ impl Kind {
             16 => Self::Policy,
             17 => Self::Link,
             18 => Self::Flow,
+            19 => Self::Visit,
             _ => return None,
         })
     }
@@ -289,6 +293,7 @@ pub(super) fn read_queued(bytes: &[u8]) -> Result<(Kind, QueuedRecord), BadRecor
 pub(super) fn decode_queued(kind: Kind, payload: &[u8]) -> Result<QueuedRecord, BadRecord> {
     match kind {
         Kind::Visit | Kind::Receipt | Kind::Flow | Kind::Notice => decode(payload),
+        Kind::OldVisit => decode(payload).or_else(|_| decode(&without_history(payload))),
         Kind::OldReceipt => decode::<old::QueuedReceipt>(payload).map(QueuedRecord::from),
         Kind::OldFlow => decode::<old::QueuedFlow>(payload).map(QueuedRecord::from),
         _ => Err(BadRecord::WrongKind { is: kind, wanted: "a queued event" }),
@@ -308,10 +313,16 @@ pub(super) fn read_visit(bytes: &[u8]) -> Result<VisitRecord, BadRecord> {
 pub(super) fn read_dead(bytes: &[u8]) -> Result<DeadRecord, BadRecord> {
     match open(bytes)? {
         (Kind::Dead, payload) => decode(payload)
+            .or_else(|e| decode(&without_history(payload)).map_err(|_| e))
             .or_else(|e| decode::<old::DeadFlow>(payload).map(DeadRecord::from).map_err(|_| e))
             .or_else(|e| decode::<old::DeadReceipt>(payload).map(DeadRecord::from).map_err(|_| e)),
         (is, _) => Err(BadRecord::WrongKind { is, wanted: "a dead letter" }),
     }
+}
+
+/// A link of the time when it said nothing of how often a member comes, as it is written now: what it lacks was its end.
+fn without_history(payload: &[u8]) -> Vec<u8> {
+    [payload, &[0]].concat()
 }
 
 fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, BadRecord> {

@@ -80,7 +80,11 @@ fn samples() -> Vec<Event> {
         }),
         F::Resumed(Resumed { zone: zone(), retracts: "00ff".into() }),
         F::Merged(Merged { merged: vec!["a".into(), "b".into()], into: "a".into() }),
-        F::Linked(Linked { member: "m".into(), evidence: LinkEvidence::Receipt }),
+        F::Linked(Linked {
+            member: "m".into(),
+            evidence: LinkEvidence::App,
+            history: Some(MemberHistory { visit_days: 4, days_since_last: Some(9) }),
+        }),
     ];
     let receipt = Body::Receipt(ReceiptRecorded {
         store: "S-88".into(),
@@ -264,6 +268,20 @@ fn a_receipt_from_before_there_were_revisions_is_read() {
     assert_eq!((kind, record.seq), (Kind::OldReceipt, 12));
     let Body::Receipt(receipt) = record.event.body else { panic!("no receipt") };
     assert_eq!((receipt.number.as_deref(), receipt.revision, receipt.replaces), (Some("0042"), 0, None));
+}
+
+#[test]
+fn a_link_from_before_it_told_of_frequency_is_read() {
+    let hex = include_str!("golden_old_linked.txt").trim();
+    let bytes: Vec<u8> =
+        (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect();
+    let (kind, record) = read_queued(&bytes).unwrap();
+    assert_eq!((kind, record.seq), (Kind::OldVisit, 11));
+    let Body::Visit(VisitEvent { fact: VisitFact::Linked(linked), .. }) = record.event.body else {
+        panic!("no link")
+    };
+    let old = Linked { member: "m".into(), evidence: LinkEvidence::Receipt, history: None };
+    assert_eq!(linked, old);
 }
 
 #[test]

@@ -65,6 +65,13 @@ pub(super) fn salvage(
     drop(opened);
     if !whole {
         carve(&from.join("db"), &mut target, &mut told)?;
+        // Pages of large values have files of their own.
+        let mut blobs: Vec<_> =
+            std::fs::read_dir(from.join("blobs")).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        blobs.sort();
+        for blob in blobs {
+            carve(&blob, &mut target, &mut told)?;
+        }
     }
     db.make_durable().map_err(|e| OpenError::db(db.path(), e))?;
     Ok(told)
@@ -174,7 +181,7 @@ fn carve(path: &Path, target: &mut Target<'_>, told: &mut Salvaged) -> Result<()
         }
     }
     told.records += target.write(Vec::new(), None)?;
-    told.carved = told.records - before;
+    told.carved += told.records - before;
     Ok(())
 }
 

@@ -59,6 +59,8 @@ const TOO_SOON: Span = Span::from_millis(5);
 const SOON: Span = Span::from_millis(20);
 /// A device that has been silent for longer was away.
 const LONGEST_SILENCE: Span = Span::from_secs(900);
+/// Against somebody new, a device that is heard so rarely changes nothing.
+const NEGLIGIBLE: f32 = 1e-5;
 /// Sequence numbers there are.
 const SEQUENCE_NUMBERS: u16 = 4096;
 /// Probability that a device shows elements that were never heard under one of its addresses, per emission.
@@ -97,13 +99,14 @@ impl Engine {
         };
         let (own, related) = self.state.families.candidates(fingerprint);
         let habits = self.state.families.habits(fingerprint);
-        self.locator.consider(&e.sensors, &self.state.trims);
+        let likeliest = self.locator.consider(&e.sensors, &self.state.trims);
+        let least = NEGLIGIBLE * habits.new_per_second() / likeliest;
         let change = self.state.families.change(fingerprint);
         let within = habits.within_scan() / ONE_SCAN.as_secs_f32();
         let goes_on = habits.goes_on();
         let soon = if habits.are_fleeting() { TOO_SOON } else { SOON };
-        let mut all = self.weigh(own, e, soon, (within, change), goes_on);
-        let related = self.weigh(related, e, soon, (0.0, OTHER_ELEMENTS), goes_on);
+        let mut all = self.weigh(own, e, soon, (within, change), goes_on, least);
+        let related = self.weigh(related, e, soon, (0.0, OTHER_ELEMENTS), goes_on, least);
         all.extend(related.into_iter().map(|w| Weighed { same_family: false, ..w }));
         // Equal weights keep their order.
         all.sort_by(|a, b| b.rate.total_cmp(&a.rate));
@@ -147,7 +150,8 @@ impl Engine {
         }
     }
 
-    /// How often each of these devices would be heard so, against somebody new.
+    /// How often each of these devices would be heard so, against somebody new. Where it would not be `least` as often were
+    /// it in the likeliest place, its place is not looked at.
     fn weigh(
         &mut self,
         voices: Vec<Voice>,
@@ -155,6 +159,7 @@ impl Engine {
         soon: Span,
         (within, change): (f32, f32),
         goes_on: f32,
+        least: f32,
     ) -> Vec<Weighed> {
         let mut all = Vec::with_capacity(voices.len());
         for voice in voices {
@@ -172,19 +177,14 @@ impl Engine {
                 Some(_) => 1.0 - goes_on,
             };
             let ms = u32::try_from(silence.as_micros().max(0) / 1000).unwrap_or(u32::MAX);
-            let there = self.locator.likelier_than_new(&d.track, ms);
             let speaks = match silence {
                 s if s < soon => 0.0,
                 s if s < ONE_SCAN => within,
                 s => d.gaps.hazard(s) * change,
             };
-            all.push(Weighed {
-                device: key,
-                rate: speaks * counted * there,
-                silence,
-                goes_on: near,
-                same_family: true,
-            });
+            let rate = speaks * counted;
+            let there = if rate > least { self.locator.likelier_than_new(&d.track, ms) } else { 1.0 };
+            all.push(Weighed { device: key, rate: rate * there, silence, goes_on: near, same_family: true });
         }
         all
     }

@@ -9,6 +9,7 @@
 use super::{Engine, EngineState, LedgerChange, Output};
 use crate::event::VisitId;
 use crate::observation::{MemberToken, Observation, Pseudonym, Receipt};
+use std::collections::BTreeSet;
 
 impl Engine {
     /// Forgets a visit, in the book of receipts too. Gives back the device's pseudonym, if the visit was followed.
@@ -42,14 +43,20 @@ impl EngineState {
     ) -> Option<Pseudonym> {
         self.book.forget_buyers(|entry| entry.buyer.visit == Some(visit), changes);
         self.purchases.forget_visit(visit);
+        self.members.forget_visit(visit, &BTreeSet::new());
         let slot = self.table.iter().find(|(_, d)| d.visit(site) == visit).map(|(slot, _)| slot)?;
         let key = self.table.key_of(slot);
         let addresses = self.table.addresses(key);
         let name = self.table.remove(key)?.name;
         self.flow.forget(name);
         self.table.unpoint(&addresses);
+        self.members.forget_visit(visit, &addresses);
         self.flow.forget_addresses(&addresses);
-        let spoke = |o: &Observation| matches!(o, Observation::Sighting(s) if addresses.contains(&s.device));
+        let spoke = |o: &Observation| match o {
+            Observation::Sighting(s) => addresses.contains(&s.device),
+            Observation::MemberHeard(m) => addresses.contains(&m.device),
+            _ => false,
+        };
         self.waiting.retain(|o| !spoke(o));
         self.doubted.take_if(|o| spoke(o));
         changes.push(LedgerChange::Remove(visit));
@@ -69,6 +76,10 @@ impl EngineState {
                 forget(r);
             }
         }
+        let theirs = |o: &Observation| matches!(o, Observation::MemberHeard(m) if m.member == member);
+        self.waiting.retain(|o| !theirs(o));
+        self.doubted.take_if(|o| theirs(o));
         self.purchases.receipts_mut().for_each(forget);
+        self.members.forget_member(member);
     }
 }

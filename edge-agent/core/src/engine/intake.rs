@@ -88,7 +88,10 @@ impl Engine {
                     self.decide_paper(Paper::Receipt(receipt), decided);
                 }
                 Observation::DayTotals(totals) => self.decide_paper(Paper::Totals(totals), decided),
-                Observation::Sighting(_) | Observation::SensorHealth(_) | Observation::DoorCount(_) => {}
+                Observation::Sighting(_)
+                | Observation::SensorHealth(_)
+                | Observation::DoorCount(_)
+                | Observation::MemberHeard(_) => {}
             }
             return Taken::Late;
         }
@@ -131,6 +134,7 @@ impl Engine {
             Observation::DayTotals(t) => {
                 t.till.is_none_or(|till| usize::from(till.0) < self.site.tills.len())
             }
+            Observation::MemberHeard(_) => true,
             Observation::DoorCount(c) => match c.place {
                 CountedPlace::Site => true,
                 CountedPlace::Floor(floor) => usize::from(floor.0) < self.site.floors.len(),
@@ -144,6 +148,9 @@ fn ticket(observation: &Observation) -> Option<u64> {
     match observation {
         Observation::Receipt(r) => r.ticket,
         Observation::DayTotals(t) => t.ticket,
-        Observation::Sighting(_) | Observation::SensorHealth(_) | Observation::DoorCount(_) => None,
+        Observation::Sighting(_)
+        | Observation::SensorHealth(_)
+        | Observation::DoorCount(_)
+        | Observation::MemberHeard(_) => None,
     }
 }

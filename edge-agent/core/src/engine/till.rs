@@ -3,8 +3,8 @@
 use super::desk::desk;
 use super::{Desk, Engine, Output};
 use crate::event::{
-    Attribution, BagCarried, Confidence, DeclaredTotals, EventId, LinkEvidence, Linked, PrivacyMode,
-    ReceiptKeyBasis, ReceiptRecorded, ReceiptRef, ReceiptsReconciled, VisitFact, VisitId,
+    Attribution, BagCarried, Confidence, DeclaredTotals, EventId, LinkEvidence, PrivacyMode, ReceiptKeyBasis,
+    ReceiptRecorded, ReceiptRef, ReceiptsReconciled, VisitFact, VisitId,
 };
 use crate::explain::Note;
 use crate::observation::{DayTotals, Receipt, ReceiptKind};
@@ -85,9 +85,15 @@ impl Engine {
                 // What was not published cannot be taken back.
                 let bag = (self.config.privacy_mode != PrivacyMode::Count).then_some(event);
                 self.remember(id, receipt, bag, buyer, &mut changes);
+                if let Some(member) = self.agreed(receipt).filter(|_| p.alone >= ATTRIBUTED) {
+                    self.link_slot(key, member, LinkEvidence::Receipt, (receipt.at, p.alone), now);
+                }
             }
         } else {
             self.remember(id, receipt, None, buyer, &mut changes);
+        }
+        if p.alone < ATTRIBUTED {
+            self.suspect(receipt, now);
         }
         if let Some(visit) = taken.and_then(|(_, visit)| visit) {
             self.give_back(visit, now);
@@ -176,6 +182,7 @@ impl Engine {
             return share_out(&own, &[], self.state.purchases.heard());
         }
         self.discount(&mut own, zone, receipt.at);
+        self.favour(&mut own, receipt);
         let others: Vec<_> = self.rivals(receipt).map(|r| self.candidates(zone, r.at)).collect();
         share_out(&own, &others, self.state.purchases.heard())
     }
@@ -291,10 +298,6 @@ fn carry(d: &mut Device, receipt: &Receipt, sure: f32, candidates: u32, desk: &m
         candidates,
     });
     let id = desk.publish(d, receipt.at, sure, fact);
-    if let Some(member) = receipt.member.filter(|_| may_link(receipt, desk)) {
-        let fact = VisitFact::Linked(Linked { member: member.to_string(), evidence: LinkEvidence::Receipt });
-        desk.publish(d, receipt.at, sure, fact);
-    }
     desk.keep(d);
     id
 }

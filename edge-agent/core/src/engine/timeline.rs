@@ -130,6 +130,7 @@ impl Engine {
             }
             Observation::DayTotals(t) => self.wait(t.at, Paper::Totals(t)),
             Observation::DoorCount(c) => self.state.flow.counted(&c),
+            Observation::MemberHeard(m) => self.member_heard(m),
         }
     }
 
@@ -177,6 +178,9 @@ impl Engine {
             tell_heard(d, &e, is_new, moments, &self.moved, &mut desk);
         }
         visit::heard(d, e.at, gap, &self.moved, &mut desk);
+        if !self.state.members.none_carry() {
+            Self::recognise(&mut self.state.members, d, &e, &mut desk);
+        }
         if d.seq != seq {
             desk.keep(d);
         }

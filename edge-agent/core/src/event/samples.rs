@@ -85,6 +85,7 @@ pub fn all() -> Vec<Event> {
             VisitFact::Linked(Linked {
                 member: MemberToken(0x6d65_6d62_6572).to_string(),
                 evidence: LinkEvidence::Receipt,
+                history: Some(MemberHistory { visit_days: 7, days_since_last: Some(12) }),
             }),
         ),
     ];

@@ -50,6 +50,8 @@ pub struct Locator {
     floors: usize,
     /// Where something is that was never heard before.
     first: Vec<f32>,
+    /// Likelihood of the emission that was considered last if it came from somebody who is heard for the first time.
+    new: f32,
     /// Where something is that was there before we heard it.
     anywhere: Vec<f32>,
     /// For each zone, those it is confused with.
@@ -75,6 +77,7 @@ impl Locator {
             inside: site.zones.iter().map(|z| z.kind.is_inside()).collect(),
             floors: site.floors.len(),
             first: first_heard(site),
+            new: 0.0,
             anywhere: vec![1.0 / site.zones.len() as f32; site.zones.len()],
             taken_for: survey.map_or_else(Vec::new, |s| s.taken_for.clone()),
             last: last_heard(site),
@@ -137,23 +140,24 @@ impl Locator {
         Some((ZoneIx(best as u16), 1.0 / total))
     }
 
-    /// Takes note of an emission, for [`Self::likelier_than_new`].
-    pub fn consider(&mut self, heard: Heard<'_>, trims: &Trims) {
+    /// Takes note of an emission, for [`Self::likelier_than_new`]; gives the most that may say of any device.
+    pub fn consider(&mut self, heard: Heard<'_>, trims: &Trims) -> f32 {
         self.weigh(heard, trims, 0.0);
+        let evidence = self.stay.iter().zip(&self.walk);
+        self.new = evidence.clone().zip(&self.first).map(|((s, w), p)| s * p + w * p).sum::<f32>() * 0.5;
+        let most = evidence.map(|(s, w)| s.max(*w)).fold(0.0, f32::max);
+        if self.new > 0.0 { (most / self.new).max(1.0) } else { 1.0 }
     }
 
     /// How much likelier the emission that was considered last is if it came from the device of a track, `ms` after its last
     /// one, than if it came from somebody who is heard for the first time.
     pub fn likelier_than_new(&mut self, track: &Track, ms: u32) -> f32 {
-        let of = |stay: &[f32], walk: &[f32]| {
-            let evidence = self.stay.iter().zip(&self.walk);
-            evidence.zip(stay.iter().zip(walk)).map(|((s, w), (a, b))| s * a + w * b).sum::<f32>()
-        };
-        let new = of(&self.first, &self.first) * 0.5;
-        if !track.spread(ms, &self.motion, &mut self.spread) || new <= 0.0 {
+        if !track.spread(ms, &self.motion, &mut self.spread) || self.new <= 0.0 {
             return 1.0;
         }
-        of(&self.spread.stay, &self.spread.walk) / new
+        let evidence = self.stay.iter().zip(&self.walk);
+        let there = self.spread.stay.iter().zip(&self.spread.walk);
+        evidence.zip(there).map(|((s, w), (a, b))| s * a + w * b).sum::<f32>() / self.new
     }
 
     /// Weights of all zones for an emission.

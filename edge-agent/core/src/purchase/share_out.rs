@@ -20,6 +20,8 @@ const ELSEWHERE: f32 = 0.03;
 pub struct Posterior {
     /// The likeliest buyer: slot in the device table, and probability that it or one of its party bought.
     pub best: Option<(u32, f32)>,
+    /// Probability that the likeliest buyer bought, and nobody else of its party.
+    pub alone: f32,
     /// How many visits could have been the buyer.
     pub candidates: u32,
     /// Probability of nobody we heard.
@@ -39,7 +41,7 @@ pub(crate) struct Shares {
 pub fn share_out(candidates: &[Candidate], others: &[Vec<Candidate>], heard: f32) -> Posterior {
     let Shares { weights, none, elsewhere } = shares(candidates, others, heard);
     let total = none + elsewhere + weights.iter().sum::<f32>();
-    let mut p = Posterior { best: None, candidates: candidates.len() as u32, none: none / total };
+    let mut p = Posterior { best: None, alone: 0.0, candidates: candidates.len() as u32, none: none / total };
     let heavier = |a: &usize, b: &usize| weights[*a].total_cmp(&weights[*b]).then(b.cmp(a));
     if let Some(best) = (0..weights.len()).max_by(heavier) {
         let together = |c: &Candidate| {
@@ -48,6 +50,7 @@ pub fn share_out(candidates: &[Candidate], others: &[Vec<Candidate>], heard: f32
         };
         let party: f32 = candidates.iter().zip(&weights).filter(|(c, _)| together(c)).map(|(_, w)| w).sum();
         p.best = Some((candidates[best].slot, confidence::buyer(party / total)));
+        p.alone = confidence::buyer(weights[best] / total);
     }
     p
 }
@@ -129,7 +132,8 @@ mod tests {
     fn people_who_came_together_are_one_buyer() {
         let mut both = [candidate(1, 10.0), candidate(2, 9.0)];
         both[1].came = both[0].came;
-        assert!(share_out(&both, &[], 0.9).best.unwrap().1 > 0.9);
+        let p = share_out(&both, &[], 0.9);
+        assert!(p.best.unwrap().1 > 0.9 && p.alone < 0.7, "but which of them did is open: {p:?}");
     }
 
     #[test]

@@ -116,7 +116,9 @@ impl Case<'_> {
             let (visits, members) = (ids.iter().copied().collect(), self.member.into_iter().collect());
             crate::privacy::degrade::without(event, &visits, &members).as_ref() != Some(*event)
         };
+        let remembered = self.member.is_some_and(|member| privacy.forget_history(member));
         let nothing = ledger.is_empty()
+            && !remembered
             && checkpoint.is_none()
             && papers == 0
             && !recovered
@@ -140,7 +142,7 @@ impl Case<'_> {
             privacy.refuse(device);
         }
         let told = store.forget(who).await.map_err(|e| failed(&e))?;
-        Ok(self.words(&visits, &told, receipts_in_book, followed))
+        Ok(self.words(&visits, &told, [receipts_in_book, followed, remembered.into()]))
     }
 
     /// The checkpoint without them, where it held them; and how many of them were followed in it.
@@ -188,8 +190,7 @@ impl Case<'_> {
         &self,
         visits: &BTreeMap<VisitId, Known>,
         told: &Forgotten,
-        receipts_in_book: usize,
-        followed: usize,
+        [receipts_in_book, followed, remembered]: [usize; 3],
     ) -> String {
         let mut text = String::from("erased here:\n");
         for (kind, n) in &told.events {
@@ -203,6 +204,7 @@ impl Case<'_> {
             (in_ledger, "visits of the ledger"),
             (receipts_in_book, "receipts of the book no longer say whose they are"),
             (followed, "visits of the snapshot"),
+            (remembered, "record of how often they come"),
         ] {
             if n > 0 {
                 let _ = writeln!(text, "  {n} {what}");

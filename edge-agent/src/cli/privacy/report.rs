@@ -2,7 +2,7 @@
 
 use crate::config::{Config, FeedSettings, PrivacySettings, SourceSettings};
 use crate::privacy::lists::{self, Which};
-use crate::privacy::{STAFF_FILE, fixtures, inspect_key_file};
+use crate::privacy::{MEMBERS_FILE, STAFF_FILE, fixtures, inspect_key_file};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use visit_core::event::PrivacyMode;
@@ -139,6 +139,15 @@ fn kept(config: &Config, out: &mut String) {
             "member tokens",
             &format!("{store}: with the events and receipts that wait, and while a linked visit lasts"),
         );
+        let file = privacy.key_file.with_file_name(MEMBERS_FILE);
+        let history = match privacy.keeps_history() {
+            0 => "not kept".to_owned(),
+            days => format!(
+                "{}: for each token how many days they came and the last two, until {days} days after the last",
+                file.display()
+            ),
+        };
+        row(out, "how often members come", &history);
     }
     row(out, "receipts, flow figures", &format!("{store}: until the broker has them; they are of nobody"));
     for source in &config.agent.sources {

@@ -7,11 +7,16 @@
 //! | consent | `token:` and 32 hexadecimal digits, in a topic the digits alone: token of a member | file, topic |
 //! | consent | anything else: a member number | file |
 //!
+//! A line of a consent list may go on with what the member carries, each after a blank: `app=UUID/MAJOR/MINOR`, the iBeacon
+//! of their app, and `address=aa:bb:cc:dd:ee:ff`, that of a phone of theirs in the mall's network; or, in a topic always, 32
+//! hexadecimal digits in their place: the token of the words `app=…` or `address=…`, in lower case.
+//!
 //! Blank lines and those that begin with `#` are skipped. A line that is none of these is counted and named by its
 //! number, never by its content; the others count all the same.
 
-use super::Entries;
+use super::{Carried, Entries};
 use gateway::observation::MacAddr;
+use visit_core::event::LinkEvidence;
 
 /// Where a list comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +32,8 @@ pub(crate) enum Origin {
 pub(crate) struct Parsed {
     /// What is on it.
     pub entries: Entries,
+    /// What members carry.
+    pub carried: Carried,
     /// Lines that are no entry.
     pub bad: u64,
     /// The first of them, from 1.
@@ -44,44 +51,123 @@ pub(crate) fn opt_out(
     origin: Origin,
     hash: impl Fn(MacAddr) -> u128,
 ) -> Result<Parsed, TooMany> {
-    parse(text, MAX_OPT_OUT, |line| match (hex(line, 32), origin) {
-        (Some(hash), _) => Some(hash),
-        (None, Origin::File) => address(line).map(&hash),
-        (None, Origin::Topic) => None,
-    })
+    let mut found = Vec::new();
+    let mut parsed = parse(text, |line| {
+        let entry = match (hex(line, 32), origin) {
+            (Some(hash), _) => Some(hash),
+            (None, Origin::File) => address(line).map(&hash),
+            (None, Origin::Topic) => None,
+        };
+        take(&mut found, entry, MAX_OPT_OUT)
+    })?;
+    parsed.entries = Entries::from(found);
+    Ok(parsed)
 }
 
 /// A consent list; `token` makes an entry of a member number.
 pub(crate) fn consent(text: &[u8], origin: Origin, token: impl Fn(&str) -> u128) -> Result<Parsed, TooMany> {
-    parse(text, MAX_CONSENT, |line| match (line.strip_prefix("token:"), origin) {
-        (Some(digits), _) => hex(digits.trim(), 32),
-        (None, Origin::Topic) => hex(line, 32),
-        (None, Origin::File) => Some(token(line)),
-    })
+    let (mut members, mut carried) = (Vec::new(), Vec::new());
+    let mut parsed = parse(text, |line| {
+        let (line, words) = carriers(line);
+        let member = match (line.strip_prefix("token:"), origin) {
+            _ if line.is_empty() => None,
+            (Some(digits), _) => hex(digits.trim(), 32),
+            (None, Origin::Topic) => hex(line, 32),
+            (None, Origin::File) => Some(token(line)),
+        };
+        let hashes = words.iter().map(|word| carrier(word, origin, &token)).collect::<Option<Vec<_>>>();
+        let hashes = member.and(hashes);
+        if carried.len() + words.len() > MAX_CARRIED {
+            return Err(TooMany(MAX_CARRIED));
+        }
+        let taken = take(&mut members, member.filter(|_| hashes.is_some()), MAX_CONSENT)?;
+        carried.extend(
+            member.into_iter().flat_map(|m| hashes.iter().flatten().map(move |(hash, by)| (*hash, m, *by))),
+        );
+        Ok(taken)
+    })?;
+    (parsed.entries, parsed.carried) = (Entries::from(members), Carried::from(carried));
+    Ok(parsed)
 }
 
-fn parse(text: &[u8], most: usize, entry: impl Fn(&str) -> Option<u128>) -> Result<Parsed, TooMany> {
+/// Cuts off what the member carries.
+fn carriers(line: &str) -> (&str, Vec<&str>) {
+    let (mut member, mut words) = (line, Vec::new());
+    while let Some((before, word)) = member.rsplit_once(char::is_whitespace)
+        && is_carrier(word)
+    {
+        words.push(word);
+        member = before.trim_end();
+    }
+    if is_carrier(member) { ("", words) } else { (member, words) }
+}
+
+fn is_carrier(word: &str) -> bool {
+    word.starts_with("app=") || word.starts_with("address=")
+}
+
+/// The hash of a thing that a member carries.
+fn carrier(word: &str, origin: Origin, token: impl Fn(&str) -> u128) -> Option<(u128, LinkEvidence)> {
+    let (key, value) = word.split_once('=')?;
+    let by = if key == "app" { LinkEvidence::App } else { LinkEvidence::Address };
+    let hash = match (hex(value, 32), origin, by) {
+        (Some(hash), _, _) => hash,
+        (None, Origin::Topic, _) => return None,
+        (None, Origin::File, LinkEvidence::App) => token(&app(value)?),
+        (None, Origin::File, _) => token(&address_word(address(value)?)),
+    };
+    Some((hash, by))
+}
+
+/// The words for an address, whose token stands for it.
+pub(super) fn address_word(address: MacAddr) -> String {
+    let [a, b, c, d, e, f] = address.0;
+    format!("address={a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
+}
+
+/// The words for an iBeacon, whose token stands for it.
+pub(super) fn app_word(uuid: [u8; 16], [major, minor]: [u16; 2]) -> String {
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let [a, b, c, d, e] = [&uuid[..4], &uuid[4..6], &uuid[6..8], &uuid[8..10], &uuid[10..]].map(hex);
+    format!("app={a}-{b}-{c}-{d}-{e}/{major}/{minor}")
+}
+
+fn app(text: &str) -> Option<String> {
+    let mut parts = text.split('/');
+    let uuid = parts.next()?;
+    let plain: String = uuid.chars().filter(|c| *c != '-').collect();
+    let dashes = uuid.char_indices().all(|(i, c)| (c == '-') == matches!(i, 8 | 13 | 18 | 23));
+    let uuid = hex(&plain, 32).filter(|_| dashes)?.to_be_bytes();
+    let mut number = || parts.next()?.parse().ok();
+    let numbers = [number()?, number()?];
+    parts.next().is_none().then(|| app_word(uuid, numbers))
+}
+
+fn take(found: &mut Vec<u128>, entry: Option<u128>, most: usize) -> Result<bool, TooMany> {
+    if entry.is_some() && found.len() == most {
+        return Err(TooMany(most));
+    }
+    found.extend(entry);
+    Ok(entry.is_some())
+}
+
+/// Reads a list line by line; `entry` says whether a line is one.
+fn parse(text: &[u8], mut entry: impl FnMut(&str) -> Result<bool, TooMany>) -> Result<Parsed, TooMany> {
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     let mut parsed = Parsed::default();
-    let mut found = Vec::new();
     for (number, line) in (1..).zip(text.split(|b| *b == b'\n')) {
         let line = line.trim_ascii();
         if line.is_empty() || line.starts_with(b"#") {
             continue;
         }
         let text = std::str::from_utf8(line).ok().filter(|l| l.len() <= MAX_LINE).map(str::trim);
-        match text.and_then(&entry) {
-            Some(_) if found.len() == most => return Err(TooMany(most)),
-            Some(entry) => found.push(entry),
-            None => {
-                parsed.bad += 1;
-                if parsed.first_bad.len() < NAMED {
-                    parsed.first_bad.push(number);
-                }
+        if !text.map_or(Ok(false), &mut entry)? {
+            parsed.bad += 1;
+            if parsed.first_bad.len() < NAMED {
+                parsed.first_bad.push(number);
             }
         }
     }
-    parsed.entries = Entries::from(found);
     Ok(parsed)
 }
 
@@ -114,11 +200,14 @@ const NAMED: usize = 5;
 const MAX_OPT_OUT: usize = 1 << 18;
 /// 64 MiB in memory: of one mall's members none is missing.
 const MAX_CONSENT: usize = 1 << 22;
+/// 48 MiB in memory.
+const MAX_CARRIED: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use visit_core::observation::MemberToken;
 
     fn hash(a: MacAddr) -> u128 {
         a.0.iter().fold(0, |n, b| n << 8 | u128::from(*b))
@@ -167,6 +256,37 @@ mod tests {
     fn a_list_that_is_too_long_is_refused_whole() {
         let many: String = (0..=MAX_OPT_OUT).map(|n| format!("{n:032x}\n")).collect();
         assert_eq!(opt_out(many.as_bytes(), Origin::Topic, hash), Err(TooMany(MAX_OPT_OUT)));
+    }
+
+    #[test]
+    fn what_members_carry_is_known_by_its_token_however_it_is_written() {
+        let token = |words: &str| u128::from(crc32c::crc32c(words.as_bytes()));
+        let beacon = "F7826DA6-4fa2-4e98-8024-bc5b71e0893e/7/65535";
+        let (app, address) =
+            (token("app=f7826da6-4fa2-4e98-8024-bc5b71e0893e/7/65535"), token("address=ee:6f:32:0f:5d:92"));
+        let text = format!("A 12  app={beacon}\taddress=EE-6f-32-0f-5d-92\nB address={address:032x}\nC\n");
+        let list = consent(text.as_bytes(), Origin::File, token).unwrap();
+        assert_eq!((list.bad, list.entries.len()), (0, 3));
+        let member = |name| Some(MemberToken(token(name)));
+        assert_eq!(list.carried.whose(app, LinkEvidence::App), member("A 12"));
+        assert_eq!(list.carried.whose(address, LinkEvidence::Address), None, "of two members it is nobody's");
+        assert_eq!(list.carried.whose(address, LinkEvidence::App), None);
+        for wrong in [
+            "D app=f7826da6/7/1",
+            "D app=f7826da64fa24e988024bc5b71e0893e/7/1",
+            "app=f7826da6-4fa2-4e98-8024-bc5b71e0893e/7/1",
+            "D address=ee:6f",
+            "D app=f7826da6-4fa2-4e98-8024-bc5b71e0893e/7/65536",
+            "D app=f7826da6-4fa2-4e98-8024-bc5b71e0893e/7",
+        ] {
+            let list = consent(wrong.as_bytes(), Origin::File, token).unwrap();
+            assert_eq!((list.bad, list.entries.len()), (1, 0), "{wrong}");
+        }
+        let hex = format!("{:032x}", 5);
+        let clear = format!("{hex} address=ee:6f:32:0f:5d:92\n{hex} app={hex}\n");
+        let list = consent(clear.as_bytes(), Origin::Topic, token).unwrap();
+        assert_eq!((list.bad, list.entries.len(), list.carried.len()), (1, 1, 1), "no address in a topic");
+        assert_eq!(list.carried.whose(5, LinkEvidence::App), Some(MemberToken(5)));
     }
 
     proptest! {
