@@ -10,7 +10,7 @@
 //!
 //! Everything that comes in is hostile: headers are limited to 16 KiB and ten seconds, bodies to 4 KiB, connections to
 //! [`CONNECTIONS`], those that follow live to [`LISTENERS`]. Who does not read what is sent is let go after
-//! [`STUCK`]. The `Host` has to be ours ([`guard`]): a page on the internet cannot reach this one through a name of its own.
+//! [`STUCK`]. The `Host` has to be ours (`guard.rs`): a page on the internet cannot reach this one through a name of its own.
 //! It speaks no TLS; beyond this machine it demands a token and belongs behind a proxy that does.
 
 mod assets;
