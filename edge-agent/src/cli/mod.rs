@@ -14,7 +14,10 @@ pub mod run;
 pub mod schema;
 mod site;
 pub mod survey;
+pub mod tail;
 pub mod tap;
+pub mod viewer;
+pub mod watch;
 
 use clap::{Parser, Subcommand};
 use exit::{Exit, Failure};
@@ -46,7 +49,9 @@ enum Command {
     Privacy(privacy::PrivacyArgs),
     Record(record::RecordArgs),
     Survey(survey::SurveyArgs),
+    Tail(tail::TailArgs),
     Tap(tap::TapArgs),
+    Watch(watch::WatchArgs),
     /// Print or write the JSON Schemas and the AsyncAPI document of what is published.
     Schema(schema::SchemaArgs),
 }
@@ -73,7 +78,9 @@ pub fn main() -> ExitCode {
         Command::Privacy(args) => privacy::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Survey(args) => survey::run(&args),
+        Command::Tail(args) => tail::run(&args),
         Command::Tap(args) => tap::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Schema(args) => schema::run(&args),
     };
     finish(done)
