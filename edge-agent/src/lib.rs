@@ -11,6 +11,7 @@ pub mod config;
 pub mod demo;
 pub mod ears;
 pub mod feeds;
+pub mod init;
 pub mod lines;
 pub mod pipeline;
 pub mod privacy;

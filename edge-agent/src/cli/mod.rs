@@ -5,6 +5,7 @@ pub mod check_template;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
 pub mod exit;
+pub mod init;
 pub mod inputs;
 pub mod outbox;
 pub mod privacy;
@@ -41,6 +42,7 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Turn recordings into events, offline and as fast as the machine can.
     Replay(replay::ReplayArgs),
+    Init(init::InitArgs),
     /// Check configuration, site map and machine: every problem at once, and what to do about it.
     Check(check::CheckArgs),
     CheckTemplate(check_template::CheckTemplateArgs),
@@ -72,6 +74,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "embedded-broker")]
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::CheckTemplate(args) => check_template::run(&args),
         Command::Outbox(args) => outbox::run(&args),
