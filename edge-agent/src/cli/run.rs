@@ -15,14 +15,13 @@ use crate::pipeline::{EngineRoom, Input, KnowledgeFile, Pace, Pipeline, Pipeline
 use crate::privacy::{Privacy, PrivacyError, span};
 use crate::publish::PublisherError;
 use crate::publish::{Identity, MqttConfig, Password, Protocol, TlsConfig};
+use crate::status::{Gateway, Status, web};
 use crate::store::{OpenError, PrivacyRules, Store, StoreOptions};
 use clap::Args;
 use gateway::names::Names;
 use gateway::source::{Replay, ReplayInput, Source};
-use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::watch;
 use tracing::{info, warn};
 use visit_core::engine::EngineConfig;
 use visit_core::event::PrivacyMode;
@@ -80,7 +79,22 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let options = store_options(&agent, &site, version, now);
     let (store, recovered) = Store::open(&agent.store.dir, &options).map_err(|e| store_failure(&e))?;
     let session = recovered.session;
-    let (health, health_seen) = watch::channel(Value::Null);
+    let status = Status::new(Gateway {
+        site: site.clone(),
+        gateway: agent.gateway.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        session,
+        started_at: now,
+        mode: agent.privacy.mode,
+        k: agent.privacy.k,
+        store_dir: agent.store.dir.clone(),
+        max_bytes: agent.store.max_bytes,
+        live,
+    });
+    let page = agent
+        .web
+        .enabled
+        .then(|| tokio::spawn(web::serve(agent.web.clone(), status.clone(), cancel.clone())));
     // Their tasks end with us, whichever way we end.
     let mut tasks = None;
     let mut radios = None;
@@ -100,8 +114,15 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     if live {
         room = room.with_knowledge(KnowledgeFile::new(&agent.store.dir, version));
     }
-    let mut pipeline =
-        Pipeline { input, privacy, room, store, pace, checkpoint: agent.store.checkpoint, health };
+    let mut pipeline = Pipeline {
+        input,
+        privacy,
+        room,
+        store,
+        pace,
+        checkpoint: agent.store.checkpoint,
+        pulse: status.pulse(),
+    };
     pipeline.resume(recovered, now).map_err(|e| pipeline_failure(&e))?;
     let who = Identity {
         site: site.id.clone(),
@@ -120,9 +141,12 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
         "edge-agent {} is running",
         env!("CARGO_PKG_VERSION")
     );
-    let report =
-        agent::serve(pipeline, health_seen, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
+    let report = agent::serve(pipeline, status, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
     drop(tasks);
+    // A recording that has ended, was published: nobody cancels.
+    if let Some(page) = page {
+        page.abort();
+    }
     if let Some(radios) = radios {
         radios.stopped().await;
     }
