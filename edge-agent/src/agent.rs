@@ -1,9 +1,11 @@
 //! The daemon put together: pipeline and publisher over one store, from signal to drained.
 
 use crate::pipeline::{Pipeline, PipelineError, PipelineReport};
-use crate::publish::{Identity, MqttConfig, Publisher, PublisherError, PublisherReport};
+use crate::publish::{Identity, MqttConfig, PublishStats, Publisher, PublisherError, PublisherReport};
 use crate::store::{Store, StoreError};
+use crate::supervise::Supervisor;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -49,7 +51,16 @@ pub async fn serve(
     let store = pipeline.store.clone();
     let stop_publishing = CancellationToken::new();
     let publisher = Publisher::new(mqtt, who)?;
+    let supervisor = Supervisor::from_env()
+        .part("pipeline", pipeline.beat.clone())
+        .asked("store", store.beat(), {
+            let store = store.clone();
+            move || store.nudge()
+        })
+        .part("publisher", publisher.beat());
+    let status = status_line(&store, publisher.stats(), health.clone());
     let publisher = tokio::spawn(publisher.run(store.clone(), health, stop_publishing.clone()));
+    let watch = supervisor.ready(status);
     let done = pipeline.run(&cancel).await;
     match &done {
         Ok(report) if report.ended => {
@@ -59,6 +70,7 @@ pub async fn serve(
         Ok(_) => info!("stopping"),
         Err(why) => warn!("stopping: {why}"),
     }
+    watch.stopping();
     stop_publishing.cancel();
     let publisher = publisher.await?;
     let closed = store.close().await;
@@ -66,6 +78,22 @@ pub async fn serve(
     let pipeline = done?;
     closed.map_err(AgentError::Close)?;
     Ok(AgentReport { pipeline, publisher })
+}
+
+/// How we are, in a line for `systemctl status`.
+fn status_line(
+    store: &Store,
+    publisher: Arc<PublishStats>,
+    health: watch::Receiver<Value>,
+) -> impl Fn() -> String + Send + use<> {
+    let store = store.clone();
+    move || {
+        let stats = store.stats();
+        let devices = health.borrow()["devices"].as_u64().unwrap_or(0);
+        let broker = if publisher.is_connected() { "connected" } else { "away" };
+        let full = if stats.low_space { ", the disk is full" } else { "" };
+        format!("{devices} devices, {} events waiting, broker {broker}{full}", stats.depth.total())
+    }
 }
 
 /// Waits until the broker has everything.

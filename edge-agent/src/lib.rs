@@ -17,4 +17,5 @@ pub mod publish;
 pub mod record;
 pub mod store;
 pub mod story;
+pub mod supervise;
 pub mod survey;

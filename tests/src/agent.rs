@@ -121,6 +121,11 @@ impl Agent {
         }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Asks it to stop, as systemd does.
     pub fn terminate(&self) -> Result<()> {
         Ok(kill(Pid::from_raw(i32::try_from(self.process.id())?), Signal::SIGTERM)?)

@@ -15,6 +15,7 @@ use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, wall_clock};
 use crate::privacy::Privacy;
 use crate::publish::{Identity, MqttConfig, Protocol};
 use crate::store::{Store, StoreOptions};
+use crate::supervise::Beat;
 use anyhow::Context as _;
 use clap::Args;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
@@ -159,6 +160,7 @@ fn assemble(
         pace,
         checkpoint: Duration::from_secs(300),
         health,
+        beat: Beat::default(),
     };
     let who = Identity {
         site: site.id.clone(),

@@ -16,6 +16,7 @@ use crate::privacy::{Privacy, PrivacyError, span};
 use crate::publish::PublisherError;
 use crate::publish::{Identity, MqttConfig, Password, Protocol, TlsConfig};
 use crate::store::{OpenError, PrivacyRules, Store, StoreOptions};
+use crate::supervise::{Beat, journal};
 use clap::Args;
 use gateway::names::Names;
 use gateway::source::{Replay, ReplayInput, Source};
@@ -96,8 +97,16 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     if live {
         room = room.with_knowledge(KnowledgeFile::new(&agent.store.dir, version));
     }
-    let mut pipeline =
-        Pipeline { input, privacy, room, store, pace, checkpoint: agent.store.checkpoint, health };
+    let mut pipeline = Pipeline {
+        input,
+        privacy,
+        room,
+        store,
+        pace,
+        checkpoint: agent.store.checkpoint,
+        health,
+        beat: Beat::default(),
+    };
     pipeline.resume(recovered, now).map_err(|e| pipeline_failure(&e))?;
     let who = Identity {
         site: site.id.clone(),
@@ -230,7 +239,7 @@ fn mqtt_config(settings: &MqttSettings) -> Result<MqttConfig, Failure> {
     })
 }
 
-/// Logs to standard error; `RUST_LOG` (`debug`, or `warn,edge_agent::feeds=debug`) overrides the configured level.
+/// Logs to standard error, with fields where that is the journal; `RUST_LOG` (`debug`, or `warn,edge_agent::feeds=debug`) overrides the configured level.
 pub(super) fn start_log(settings: &LogSettings) {
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
@@ -246,7 +255,7 @@ pub(super) fn start_log(settings: &LogSettings) {
         std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
     let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let lines = match settings.format {
-        LogFormat::Text => lines.boxed(),
+        LogFormat::Text => journal::layer(std::io::stderr()).unwrap_or_else(|| lines.boxed()),
         LogFormat::Json => lines.json().boxed(),
     };
     tracing_subscriber::registry().with(lines.with_filter(filter)).init();
