@@ -2,12 +2,11 @@
 
 use crate::pipeline::{Pipeline, PipelineError, PipelineReport};
 use crate::publish::{Identity, MqttConfig, PublishStats, Publisher, PublisherError, PublisherReport};
+use crate::status::{Pulse, Status};
 use crate::store::{Store, StoreError};
 use crate::supervise::Supervisor;
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -43,7 +42,7 @@ pub enum AgentError {
 /// Runs until `cancel`, or until the source has ended and everything is with the broker.
 pub async fn serve(
     pipeline: Pipeline,
-    health: watch::Receiver<Value>,
+    status: Status,
     mqtt: MqttConfig,
     who: Identity,
     cancel: CancellationToken,
@@ -58,9 +57,11 @@ pub async fn serve(
             move || store.nudge()
         })
         .part("publisher", publisher.beat());
-    let status = status_line(&store, publisher.stats(), health.clone());
-    let publisher = tokio::spawn(publisher.run(store.clone(), health, stop_publishing.clone()));
-    let watch = supervisor.ready(status);
+    let line = status_line(&store, publisher.stats(), status.pulse());
+    let (report, counters) = (status.report(), publisher.stats());
+    let keeper = tokio::spawn(status.keep(store.clone(), counters, stop_publishing.clone()));
+    let publisher = tokio::spawn(publisher.run(store.clone(), report, stop_publishing.clone()));
+    let watch = supervisor.ready(line);
     let done = pipeline.run(&cancel).await;
     match &done {
         Ok(report) if report.ended => {
@@ -73,6 +74,8 @@ pub async fn serve(
     watch.stopping();
     stop_publishing.cancel();
     let publisher = publisher.await?;
+    // It holds the store open, and only looks.
+    let _ = keeper.await;
     let closed = store.close().await;
     // What stopped the pipeline is the cause; a store that then does not close is its consequence.
     let pipeline = done?;
@@ -84,12 +87,12 @@ pub async fn serve(
 fn status_line(
     store: &Store,
     publisher: Arc<PublishStats>,
-    health: watch::Receiver<Value>,
+    pulse: Pulse,
 ) -> impl Fn() -> String + Send + use<> {
     let store = store.clone();
     move || {
         let stats = store.stats();
-        let devices = health.borrow()["devices"].as_u64().unwrap_or(0);
+        let devices = pulse.last().map_or(0, |pipeline| pipeline.devices);
         let broker = if publisher.is_connected() { "connected" } else { "away" };
         let full = if stats.low_space { ", the disk is full" } else { "" };
         format!("{devices} devices, {} events waiting, broker {broker}{full}", stats.depth.total())

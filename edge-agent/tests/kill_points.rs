@@ -9,6 +9,7 @@ use edge_agent::demo::day::{Day, DayOptions, Plan, to_log_line};
 use edge_agent::demo::site;
 use edge_agent::pipeline::{EngineRoom, Input, Pace, Pipeline};
 use edge_agent::privacy::Privacy;
+use edge_agent::status::Pulse;
 use edge_agent::store::{Store, StoreOptions};
 use edge_agent::supervise::Beat;
 use gateway::names::Names;
@@ -19,7 +20,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use visit_core::engine::EngineConfig;
 use visit_core::event::{Event, EventId};
@@ -64,7 +64,6 @@ impl Bench {
         let (store, recovered) = Store::open(store, &StoreOptions::new(NOW)).unwrap();
         let input = ReplayInput { path: self.recording.clone(), ..ReplayInput::default() };
         let replay = Replay::open(vec![input], Arc::new(Names::from(&*self.site))).unwrap();
-        let (health, _) = watch::channel(serde_json::Value::Null);
         let config = EngineConfig { map_version: self.site.version(), ..EngineConfig::default() };
         let mut pipeline = Pipeline {
             input: Input::Source(Source::Replay(replay)),
@@ -73,7 +72,7 @@ impl Bench {
             store,
             pace: Pace::AsFastAsPossible,
             checkpoint: self.checkpoint,
-            health,
+            pulse: Pulse::default(),
             beat: Beat::default(),
         };
         pipeline.resume(recovered, NOW).unwrap();

@@ -78,6 +78,11 @@ impl Agent {
         Ok(self.process.try_wait()?.is_none())
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it has written up to now.
     pub fn output(&self) -> Result<String> {
         read(&self.output)
@@ -119,11 +124,6 @@ impl Agent {
             };
             panic!("{why}: {what}; it wrote:\n{}", self.output().unwrap_or_default());
         }
-    }
-
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.process.id()
     }
 
     /// Asks it to stop, as systemd does.

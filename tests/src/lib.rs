@@ -15,6 +15,7 @@ pub mod broker;
 pub mod canary;
 pub mod data;
 pub mod day;
+pub mod http;
 pub mod installation;
 pub mod manager;
 pub mod nodes;

@@ -15,15 +15,14 @@ use crate::pipeline::{EngineRoom, Input, KnowledgeFile, Pace, Pipeline, Pipeline
 use crate::privacy::{Privacy, PrivacyError, span};
 use crate::publish::PublisherError;
 use crate::publish::{Identity, MqttConfig, Password, Protocol, TlsConfig};
+use crate::status::{Gateway, Status, web};
 use crate::store::{OpenError, PrivacyRules, Store, StoreOptions};
 use crate::supervise::{Beat, journal};
 use clap::Args;
 use gateway::names::Names;
 use gateway::source::{Replay, ReplayInput, Source};
-use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::watch;
 use tracing::{info, warn};
 use visit_core::engine::EngineConfig;
 use visit_core::event::PrivacyMode;
@@ -77,7 +76,22 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
     let options = store_options(&agent, &site, version, now);
     let (store, recovered) = Store::open(&agent.store.dir, &options).map_err(|e| store_failure(&e))?;
     let session = recovered.session;
-    let (health, health_seen) = watch::channel(Value::Null);
+    let status = Status::new(Gateway {
+        site: site.clone(),
+        gateway: agent.gateway.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        session,
+        started_at: now,
+        mode: agent.privacy.mode,
+        k: agent.privacy.k,
+        store_dir: agent.store.dir.clone(),
+        max_bytes: agent.store.max_bytes,
+        live,
+    });
+    let page = agent
+        .web
+        .enabled
+        .then(|| tokio::spawn(web::serve(agent.web.clone(), status.clone(), cancel.clone())));
     // Their tasks end with us, whichever way we end.
     let mut tasks = None;
     let mut radios = None;
@@ -104,7 +118,7 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
         store,
         pace,
         checkpoint: agent.store.checkpoint,
-        health,
+        pulse: status.pulse(),
         beat: Beat::default(),
     };
     pipeline.resume(recovered, now).map_err(|e| pipeline_failure(&e))?;
@@ -125,9 +139,12 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
         "edge-agent {} is running",
         env!("CARGO_PKG_VERSION")
     );
-    let report =
-        agent::serve(pipeline, health_seen, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
+    let report = agent::serve(pipeline, status, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
     drop(tasks);
+    // A recording that has ended, was published: nobody cancels.
+    if let Some(page) = page {
+        page.abort();
+    }
     if let Some(radios) = radios {
         radios.stopped().await;
     }

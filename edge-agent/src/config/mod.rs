@@ -16,6 +16,7 @@ mod reader;
 mod secret;
 mod settings;
 mod site_map;
+mod web;
 
 pub use ears::NodeSettings;
 pub use feeds::{
@@ -29,6 +30,7 @@ pub use settings::{
     AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,
     ReplaySettings, Role, SourceSettings, StoreSettings, TagMeaning, TagRule,
 };
+pub use web::WebSettings;
 
 use std::fmt;
 use std::io::Read as _;

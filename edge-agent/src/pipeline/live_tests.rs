@@ -5,6 +5,7 @@ use crate::ears::{Ears, time_of};
 use crate::feeds::silence::Watch;
 use crate::feeds::{Board, Desk, Intake};
 use crate::privacy::{BusinessCalendar, Privacy};
+use crate::status::Pulse;
 use crate::store::{Store, StoreOptions};
 use crate::supervise::Beat;
 use gateway::names::Names;
@@ -12,7 +13,7 @@ use gateway::observation::{Frame, MacAddr, Sighting};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use visit_core::engine::EngineConfig;
@@ -31,7 +32,7 @@ async fn what_an_ear_hears_becomes_an_event_and_health_says_who_hears() {
     let ((_, deliveries), (_, lists)) = (Intake::new(), mpsc::channel(1));
     let live =
         LiveInput { hearing, heard: 0, deliveries, desk, board: Board::default(), watch, lists, received: 0 };
-    let (health, health_seen) = watch::channel(serde_json::Value::Null);
+    let pulse = Pulse::default();
     let config = EngineConfig { map_version: site.version(), ..EngineConfig::default() };
     let pipeline = Pipeline {
         input: Input::Live(Box::new(live)),
@@ -40,7 +41,7 @@ async fn what_an_ear_hears_becomes_an_event_and_health_says_who_hears() {
         store: store.clone(),
         pace: Pace::AsFastAsPossible,
         checkpoint: Duration::from_secs(300),
-        health,
+        pulse: pulse.clone(),
         beat: Beat::default(),
     };
     let entrance =
@@ -74,7 +75,7 @@ async fn what_an_ear_hears_becomes_an_event_and_health_says_who_hears() {
     let report = running.await.unwrap().unwrap();
     let known = report.observations - 6;
     assert!(known >= site.sensors.len() as u64, "of each sensor it is known whether it hears: {known}");
-    let health = health_seen.borrow();
+    let health = serde_json::to_value(&*pulse.last().unwrap()).unwrap();
     assert_eq!(health["source"]["heard"], 6);
     let door = &health["ears"]["node door"];
     assert_eq!((&door["up"], &door["problem"]), (&false.into(), &"it was pulled out".into()));

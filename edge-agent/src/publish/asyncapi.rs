@@ -6,6 +6,7 @@
 
 use super::message::{GatewayStatus, Identity, Message, OfflineReason};
 use super::{MqttConfig, Protocol};
+use crate::status::Health;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use visit_core::event::{CloudEvent, Extra, samples, schema};
@@ -27,6 +28,7 @@ pub fn documents() -> Vec<Document> {
         all.push(document(&format!("{}.schema.json", event.event_type), &event.schema));
     }
     all.push(document("gateway.status.schema.json", &status_schema()));
+    all.push(document("gateway.health.schema.json", &health_schema()));
     for event in samples::all() {
         let json = CloudEvent { event: &event, extra: &Extra::default() }.to_json();
         let value = serde_json::from_str(&json).expect("what was serialised is JSON");
@@ -35,6 +37,7 @@ pub fn documents() -> Vec<Document> {
     for (name, reason) in [("online", None), ("offline", Some(OfflineReason::Lost))] {
         all.push(document(&format!("samples/gateway.status.{name}.json"), &status_sample(reason)));
     }
+    all.push(document("samples/gateway.health.json", &serde_json::json!(Health::sample())));
     all.sort_by(|a, b| a.path.cmp(&b.path));
     all
 }
@@ -49,6 +52,14 @@ fn status_schema() -> Value {
     let mut schema = settings.into_generator().into_root_schema_for::<GatewayStatus>().to_value();
     schema["$id"] = "urn:edge-agent:v1:gateway.status".into();
     schema["title"] = "Gateway status".into();
+    schema
+}
+
+fn health_schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize().with(|s| s.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<Health>().to_value();
+    schema["$id"] = "urn:edge-agent:v1:gateway.health".into();
+    schema["title"] = "Gateway health".into();
     schema
 }
 
@@ -96,7 +107,7 @@ pub fn asyncapi() -> Value {
         content_type: "application/json",
         retain: true,
         expiry: Some(180),
-        payload: json!({ "type": "object", "description": "Counters and states; fields may be added and removed." }),
+        payload: health_schema(),
     });
     json!({
         "asyncapi": "3.0.0",

@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::config::{
-    AgentConfig, MqttSettings, MqttTlsSettings, PrivacySettings, SourceSettings, StoreSettings,
+    AgentConfig, MqttSettings, MqttTlsSettings, PrivacySettings, SourceSettings, StoreSettings, WebSettings,
 };
 use crate::privacy::lists::{self, Which};
 use crate::privacy::{BusinessCalendar, SEED_DAY, STAFF_FILE, fixtures, inspect_key_file};
@@ -32,6 +32,7 @@ pub(super) fn examine(agent: &AgentConfig, site: Option<&Site>, offline: bool, r
     key_file(&agent.privacy, today, report);
     people(&agent.privacy, report);
     password(&agent.mqtt, report);
+    web(&agent.web, report);
     if let Some(tls) = &agent.mqtt.tls {
         tls_files("mqtt.tls", tls, report);
     }
@@ -199,6 +200,27 @@ fn list(what: &str, of: &str, next: &str, which: Which, path: &Path, report: &mu
             private(path, what, report);
         }
     }
+}
+
+/// The operators' page. What is wrong with its address and token the configuration has said.
+fn web(web: &WebSettings, report: &mut Report) {
+    if !web.enabled {
+        report.right("web page: switched off");
+        return;
+    }
+    if let Some(path) = &web.token_file {
+        let shown = path.display();
+        let next = format!("(umask 077; openssl rand -hex 32 > {shown})");
+        match fs::read_to_string(path) {
+            Err(e) => report.error(format!("web.token_file {shown}: {e}"), next),
+            Ok(text) if !text.lines().any(|line| line.trim().len() >= 16) => {
+                report.error(format!("web.token_file {shown} holds no token of 16 characters or more"), next);
+            }
+            Ok(_) => private(path, "web.token_file", report),
+        }
+    }
+    let tls = if web.listen.ip().is_loopback() { "from this machine only" } else { "without TLS of its own" };
+    report.right(format!("web page: http://{}/, {tls}", web.listen));
 }
 
 fn password(mqtt: &MqttSettings, report: &mut Report) {
