@@ -23,6 +23,7 @@ pub mod ports;
 pub mod random;
 pub mod subscriber;
 pub mod tap;
+pub mod terminal;
 pub mod tills;
 pub mod wait;
 
@@ -35,6 +36,7 @@ pub use ports::free_port;
 pub use random::Random;
 pub use subscriber::Subscriber;
 pub use tap::Tap;
+pub use terminal::Terminal;
 pub use tills::Tills;
 pub use wait::{holds_for, wait_until};
 

@@ -9,8 +9,9 @@ use crate::calendar;
 use crate::config::{self, PrivacySettings, TagMeaning, TagRule, WebSettings};
 use crate::demo::broker::Broker;
 use crate::demo::day::{Day, DayOptions, Plan};
-use crate::demo::print::{Style, Summary, View};
+use crate::demo::summary::Summary;
 use crate::demo::{self, CONSENTED, site};
+use crate::lines::{Names, Style, View};
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, wall_clock};
 use crate::privacy::Privacy;
 use crate::publish::{Identity, MqttConfig, Protocol};
@@ -104,7 +105,7 @@ async fn demo(args: &DemoArgs, pace: Pace, port: u16) -> Result<Exit, Failure> {
     let folder = TempDir::with_prefix("edge-agent-demo-")
         .map_err(|e| Failure::new(Exit::CannotCreate, format!("no folder for the demo's store: {e}")))?;
     let cancel = agent::stop_signal().context("signals").map_err(software)?;
-    let screen = Screen::new(&site, &plan, args.verbose);
+    let screen = Screen::new(&site, args.verbose);
     let (listener, settings) = web_page(args.web_port).await?;
     screen.say(&format!(
         "{}: a made-up mall, one day at {}× speed. Ctrl-c stops it.\n\
@@ -220,12 +221,11 @@ struct Screen {
 }
 
 impl Screen {
-    fn new(site: &Site, plan: &Plan, verbose: bool) -> Self {
-        let tz = jiff::tz::TimeZone::get(&site.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
+    fn new(site: &Site, verbose: bool) -> Self {
         let no_color = std::env::var_os("NO_COLOR");
-        let style =
-            Style { verbose, ..Style::for_output(std::io::stdout().is_terminal(), no_color.as_deref()) };
-        Self { view: Arc::new(View::new(tz, style).with_places(plan)), summary: Arc::default() }
+        let style = Style::for_output(std::io::stdout().is_terminal(), no_color.as_deref());
+        let style = Style { verbose, ids: true, ..style };
+        Self { view: Arc::new(View::new(Names::from(site), style)), summary: Arc::default() }
     }
 
     fn event(&self, event: &Value) {

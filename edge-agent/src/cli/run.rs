@@ -41,7 +41,11 @@ pub struct RunArgs {
 /// Runs `run`.
 pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let config = config::load(&args.config).map_err(|e| {
-        let hint = if args.config.exists() { "" } else { "\nname the configuration with --config FILE" };
+        let hint = if args.config.exists() {
+            ""
+        } else {
+            "\nedge-agent init writes one; or name yours with --config FILE"
+        };
         Failure::new(Exit::Config, format!("{e}{hint}"))
     })?;
     start_log(&config.agent.log);
@@ -235,7 +239,8 @@ pub(super) fn engine_config(
     }
 }
 
-fn mqtt_config(settings: &MqttSettings) -> Result<MqttConfig, Failure> {
+/// How to reach the broker, with the password read.
+pub(super) fn mqtt_config(settings: &MqttSettings) -> Result<MqttConfig, Failure> {
     let password = settings.password_file.as_deref().map(Password::from_file).transpose();
     Ok(MqttConfig {
         host: settings.host.clone(),

@@ -43,8 +43,31 @@ pub fn documents() -> Vec<Document> {
 }
 
 fn document(path: &str, value: &Value) -> Document {
-    let text = serde_json::to_string_pretty(value).expect("a JSON value always serialises") + "\n";
+    let mut value = value.clone();
+    drop_sizes(&mut value);
+    let text = serde_json::to_string_pretty(&value).expect("a JSON value always serialises") + "\n";
     Document { path: path.into(), text }
+}
+
+/// Takes out formats that say how wide a number is in Rust: JSON Schema knows none of them (2020-12 §7.3), and strict
+/// validators refuse what they do not know. Limits are said by `minimum` and `maximum`.
+fn drop_sizes(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            let size = |format: &Value| {
+                let format = format.as_str().unwrap_or("");
+                ["int", "uint", "float", "double"].iter().any(|kind| {
+                    format.strip_prefix(kind).is_some_and(|bits| bits.bytes().all(|b| b.is_ascii_digit()))
+                })
+            };
+            if object.contains_key("type") && object.get("format").is_some_and(size) {
+                object.remove("format");
+            }
+            object.values_mut().for_each(drop_sizes);
+        }
+        Value::Array(array) => array.iter_mut().for_each(drop_sizes),
+        _ => {}
+    }
 }
 
 fn status_schema() -> Value {
@@ -88,8 +111,19 @@ pub fn asyncapi() -> Value {
             content_type: CloudEvent::CONTENT_TYPE,
             retain: flow,
             expiry: flow.then_some(900),
-            payload: event.schema,
+            payload: event.schema.clone(),
         });
+        if flow {
+            parts.add(&Channel {
+                name: "flow.longer",
+                address: &format!("mall/v1/{{site}}/{}/{{period}}", event.topic),
+                title: "客流 flow of an hour or a day",
+                content_type: CloudEvent::CONTENT_TYPE,
+                retain: true,
+                expiry: Some(900),
+                payload: event.schema,
+            });
+        }
     }
     parts.add(&Channel {
         name: "gateway.status",
@@ -109,7 +143,7 @@ pub fn asyncapi() -> Value {
         expiry: Some(180),
         payload: health_schema(),
     });
-    json!({
+    let mut document = json!({
         "asyncapi": "3.0.0",
         "info": {
             "title": "edge-agent: visit events of a shopping mall",
@@ -128,7 +162,9 @@ pub fn asyncapi() -> Value {
         "channels": parts.channels,
         "operations": parts.operations,
         "components": { "messages": parts.messages },
-    })
+    });
+    drop_sizes(&mut document);
+    document
 }
 
 #[derive(Default)]
@@ -197,9 +233,10 @@ impl Parts {
     }
 }
 
-const PARAMETERS: [(&str, &str); 4] = [
+const PARAMETERS: [(&str, &str); 5] = [
     ("site", "Site id of the site map"),
     ("gateway", "Gateway id"),
     ("scope", "site, floor or zone"),
+    ("period", "hour (local) or day (business day)"),
     ("id", "Id of the site, floor or zone in the site map"),
 ];

@@ -20,6 +20,7 @@ pub mod memory;
 mod message;
 mod outbox;
 mod poison;
+pub mod probe;
 mod session;
 mod stats;
 
