@@ -20,5 +20,6 @@ pub mod record;
 pub mod status;
 pub mod store;
 pub mod story;
+pub mod supervise;
 pub mod survey;
 pub mod watch;

@@ -17,6 +17,7 @@ use crate::publish::PublisherError;
 use crate::publish::{Identity, MqttConfig, Password, Protocol, TlsConfig};
 use crate::status::{Gateway, Status, web};
 use crate::store::{OpenError, PrivacyRules, Store, StoreOptions};
+use crate::supervise::{Beat, journal};
 use clap::Args;
 use gateway::names::Names;
 use gateway::source::{Replay, ReplayInput, Source};
@@ -122,6 +123,7 @@ async fn daemon(config: Config) -> Result<Exit, Failure> {
         pace,
         checkpoint: agent.store.checkpoint,
         pulse: status.pulse(),
+        beat: Beat::default(),
     };
     pipeline.resume(recovered, now).map_err(|e| pipeline_failure(&e))?;
     let who = Identity {
@@ -259,7 +261,7 @@ pub(super) fn mqtt_config(settings: &MqttSettings) -> Result<MqttConfig, Failure
     })
 }
 
-/// Logs to standard error; `RUST_LOG` (`debug`, or `warn,edge_agent::feeds=debug`) overrides the configured level.
+/// Logs to standard error, with fields where that is the journal; `RUST_LOG` (`debug`, or `warn,edge_agent::feeds=debug`) overrides the configured level.
 pub(super) fn start_log(settings: &LogSettings) {
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
@@ -275,7 +277,7 @@ pub(super) fn start_log(settings: &LogSettings) {
         std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
     let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let lines = match settings.format {
-        LogFormat::Text => lines.boxed(),
+        LogFormat::Text => journal::layer(std::io::stderr()).unwrap_or_else(|| lines.boxed()),
         LogFormat::Json => lines.json().boxed(),
     };
     tracing_subscriber::registry().with(lines.with_filter(filter)).init();

@@ -13,6 +13,7 @@ mod feeds;
 mod privacy;
 mod radios;
 mod reader;
+mod secret;
 mod settings;
 mod site_map;
 mod web;

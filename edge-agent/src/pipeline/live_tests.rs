@@ -7,6 +7,7 @@ use crate::feeds::{Board, Desk, Intake};
 use crate::privacy::{BusinessCalendar, Privacy};
 use crate::status::Pulse;
 use crate::store::{Store, StoreOptions};
+use crate::supervise::Beat;
 use gateway::names::Names;
 use gateway::observation::{Frame, MacAddr, Sighting};
 use jiff::tz::TimeZone;
@@ -41,6 +42,7 @@ async fn what_an_ear_hears_becomes_an_event_and_health_says_who_hears() {
         pace: Pace::AsFastAsPossible,
         checkpoint: Duration::from_secs(300),
         pulse: pulse.clone(),
+        beat: Beat::default(),
     };
     let entrance =
         site.sensors.iter().position(|s| site.zones[usize::from(s.zone.0)].kind == ZoneKind::Entrance);

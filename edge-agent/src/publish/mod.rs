@@ -29,6 +29,7 @@ pub use message::{GatewayStatus, Identity, OfflineReason, Presence};
 pub use outbox::{Outbox, OutboxError, Queued};
 pub use stats::{PublishSnapshot, PublishStats};
 
+use crate::supervise::Beat;
 use backoff::Backoff;
 use serde_json::Value;
 use session::{Context, End, Memory};
@@ -66,6 +67,7 @@ pub struct Publisher {
     who: Identity,
     stats: Arc<PublishStats>,
     seed: Option<u64>,
+    beat: Beat,
 }
 
 /// What a publisher did in its life.
@@ -92,7 +94,7 @@ impl Publisher {
         if let Some(tls) = &config.tls {
             tls.load()?;
         }
-        Ok(Self { config, who, stats: Arc::default(), seed: None })
+        Ok(Self { config, who, stats: Arc::default(), seed: None, beat: Beat::default() })
     }
 
     /// Decides the random waits, for tests.
@@ -105,6 +107,11 @@ impl Publisher {
     /// The counters, for the status page and the metrics.
     pub fn stats(&self) -> Arc<PublishStats> {
         Arc::clone(&self.stats)
+    }
+
+    /// The life of its loop, connected or not.
+    pub fn beat(&self) -> Beat {
+        self.beat.clone()
     }
 
     /// Publishes until `cancel`, then drains the outbox within `drain_timeout`, publishes `offline` and
@@ -125,6 +132,7 @@ impl Publisher {
             health: &health,
             stats: &self.stats,
             cancel: &cancel,
+            beat: &self.beat,
         };
         let drained = loop {
             match session::run(&cx, &mut memory).await {
@@ -137,13 +145,15 @@ impl Publisher {
                     let wait = backoff.next();
                     warn!(host = self.config.host, port = self.config.port, ?wait, "no broker: {why}");
                     self.stats.failed(why);
-                    let stop = tokio::time::timeout(wait, cancel.cancelled()).await.is_ok();
+                    let stop =
+                        self.beat.while_waiting(tokio::time::timeout(wait, cancel.cancelled())).await.is_ok();
                     if stop {
                         break false;
                     }
                 }
             }
         };
+        self.beat.finish();
         PublisherReport { stats: self.stats.snapshot(), drained }
     }
 }
