@@ -1,7 +1,7 @@
 //! The daemon put together: pipeline and publisher over one store, from signal to drained.
 
-use crate::pipeline::{Pipeline, PipelineError, PipelineReport};
-use crate::publish::{Identity, MqttConfig, Publisher, PublisherError, PublisherReport};
+use crate::pipeline::{Pipeline, PipelineError, PipelineReport, State};
+use crate::publish::{Identity, MqttConfig, Parting, Publisher, PublisherError, PublisherReport};
 use crate::store::{Store, StoreError};
 use serde_json::Value;
 use std::time::Duration;
@@ -19,6 +19,17 @@ pub struct AgentReport {
     pub pipeline: PipelineReport,
     /// The publisher's part.
     pub publisher: PublisherReport,
+    /// What the next life of the daemon takes over; nothing when there is to be none.
+    pub state: Option<State>,
+}
+
+/// How one life of the daemon follows another in the same process.
+#[derive(Debug, Default)]
+pub struct Succession {
+    /// The life before left the broker with our `online`; see [`PublisherReport::left_online`].
+    pub announced: bool,
+    /// How this one takes its leave.
+    pub parting: Parting,
 }
 
 /// Why the agent stopped before it was told to.
@@ -45,17 +56,20 @@ pub async fn serve(
     mqtt: MqttConfig,
     who: Identity,
     cancel: CancellationToken,
+    succession: Succession,
 ) -> Result<AgentReport, AgentError> {
+    let Succession { announced, parting } = succession;
     let store = pipeline.store.clone();
     let stop_publishing = CancellationToken::new();
-    let publisher = Publisher::new(mqtt, who)?;
+    let publisher = Publisher::new(mqtt, who)?.taking_over(announced, parting.clone());
     let publisher = tokio::spawn(publisher.run(store.clone(), health, stop_publishing.clone()));
-    let done = pipeline.run(&cancel).await;
+    let done = pipeline.run_and_hand_over(&cancel, &parting).await;
     match &done {
-        Ok(report) if report.ended => {
+        Ok((report, _)) if report.ended => {
             info!(events = report.events, "the source has ended; publishing what is queued");
             drained(&store, &cancel).await;
         }
+        Ok(_) if parting.goes_on() => {}
         Ok(_) => info!("stopping"),
         Err(why) => warn!("stopping: {why}"),
     }
@@ -63,9 +77,9 @@ pub async fn serve(
     let publisher = publisher.await?;
     let closed = store.close().await;
     // What stopped the pipeline is the cause; a store that then does not close is its consequence.
-    let pipeline = done?;
+    let (pipeline, state) = done?;
     closed.map_err(AgentError::Close)?;
-    Ok(AgentReport { pipeline, publisher })
+    Ok(AgentReport { pipeline, publisher, state })
 }
 
 /// Waits until the broker has everything.

@@ -15,6 +15,7 @@ pub mod pipeline;
 pub mod privacy;
 pub mod publish;
 pub mod record;
+pub mod reload;
 pub mod store;
 pub mod story;
 pub mod survey;

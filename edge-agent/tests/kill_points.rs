@@ -73,6 +73,7 @@ impl Bench {
             pace: Pace::AsFastAsPossible,
             checkpoint: self.checkpoint,
             health,
+            config: edge_agent::reload::Standing::default(),
         };
         pipeline.resume(recovered, NOW).unwrap();
         pipeline

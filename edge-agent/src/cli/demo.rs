@@ -14,6 +14,7 @@ use crate::demo::{self, CONSENTED, site};
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, wall_clock};
 use crate::privacy::Privacy;
 use crate::publish::{Identity, MqttConfig, Protocol};
+use crate::reload::Standing;
 use crate::store::{Store, StoreOptions};
 use anyhow::Context as _;
 use clap::Args;
@@ -118,7 +119,9 @@ async fn demo(args: &DemoArgs, pace: Pace, port: u16) -> Result<Exit, Failure> {
     }
     let mqtt =
         MqttConfig { host: "127.0.0.1".into(), port, protocol: Protocol::Mqtt311, ..MqttConfig::default() };
-    let report = agent::serve(pipeline, health, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
+    let report = agent::serve(pipeline, health, mqtt, who, cancel, agent::Succession::default())
+        .await
+        .map_err(|e| agent_failure(&e))?;
     subscriber.finish(report.publisher.stats.acknowledged).await;
     screen.say(&screen.summary().table(started.elapsed()));
     Ok(Exit::Ok)
@@ -159,6 +162,7 @@ fn assemble(
         pace,
         checkpoint: Duration::from_secs(300),
         health,
+        config: Standing::default(),
     };
     let who = Identity {
         site: site.id.clone(),

@@ -13,6 +13,7 @@ pub mod replay;
 pub mod run;
 pub mod schema;
 mod site;
+pub mod site_map;
 pub mod survey;
 pub mod tap;
 
@@ -45,6 +46,7 @@ enum Command {
     Outbox(outbox::OutboxArgs),
     Privacy(privacy::PrivacyArgs),
     Record(record::RecordArgs),
+    SiteMap(site_map::SiteMapArgs),
     Survey(survey::SurveyArgs),
     Tap(tap::TapArgs),
     /// Print or write the JSON Schemas and the AsyncAPI document of what is published.
@@ -72,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Outbox(args) => outbox::run(&args),
         Command::Privacy(args) => privacy::run(&args),
         Command::Record(args) => record::run(&args),
+        Command::SiteMap(args) => site_map::run(&args),
         Command::Survey(args) => survey::run(&args),
         Command::Tap(args) => tap::run(&args),
         Command::Schema(args) => schema::run(&args),
