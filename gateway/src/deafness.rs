@@ -24,12 +24,19 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Watches over one radio.
 #[derive(Clone, Debug)]
 pub struct Deafness {
-    /// Frames a second, by hour of the local day.
-    usual: [Option<f32>; 24],
-    latest: f32,
+    usual: Usual,
     silent: Duration,
     minute: (Duration, u64),
     deaf: bool,
+}
+
+/// How much a radio usually hears: frames a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Usual {
+    /// Lately.
+    pub latest: f32,
+    /// By hour of the local day, where that hour was heard.
+    pub by_hour: [Option<f32>; 24],
 }
 
 /// A radio changed.
@@ -48,17 +55,21 @@ pub enum Change {
 
 impl Default for Deafness {
     fn default() -> Self {
-        Self {
-            usual: [None; 24],
-            latest: FIRST,
-            silent: Duration::ZERO,
-            minute: (Duration::ZERO, 0),
-            deaf: false,
-        }
+        Self::knowing(Usual { latest: FIRST, by_hour: [None; 24] })
     }
 }
 
 impl Deafness {
+    /// Goes on with what was learnt before.
+    pub fn knowing(usual: Usual) -> Self {
+        Self { usual, silent: Duration::ZERO, minute: (Duration::ZERO, 0), deaf: false }
+    }
+
+    /// What it has learnt.
+    pub fn usual(&self) -> Usual {
+        self.usual
+    }
+
     /// Whether it is deaf.
     pub fn is_deaf(&self) -> bool {
         self.deaf
@@ -73,7 +84,7 @@ impl Deafness {
             return std::mem::take(&mut self.deaf).then_some(Change::Hears);
         }
         self.silent += past;
-        let rate = self.usual[hour].unwrap_or(self.latest);
+        let rate = self.usual.by_hour[hour].unwrap_or(self.usual.latest);
         let expected = rate * self.silent.as_secs_f32();
         if self.deaf || self.silent < SHORTEST || expected < EXPECTED {
             // Silence that is no deafness is learnt, too.
@@ -101,8 +112,8 @@ impl Deafness {
         }
         let (time, frames) = std::mem::take(&mut self.minute);
         let rate = frames as f32 / time.as_secs_f32();
-        self.latest += (rate - self.latest) * RECENT;
-        let usual = self.usual[hour].get_or_insert(self.latest);
+        self.usual.latest += (rate - self.usual.latest) * RECENT;
+        let usual = self.usual.by_hour[hour].get_or_insert(self.usual.latest);
         *usual += (rate - *usual) * RECENT;
     }
 }

@@ -5,7 +5,7 @@ use super::run::start_log;
 use crate::agent;
 use crate::config::{self, AgentConfig};
 use crate::ears::radios::Radios;
-use crate::ears::{self, Ears};
+use crate::ears::{self, Ears, UsualRates};
 use crate::pipeline::wall_clock;
 use crate::privacy::Privacy;
 use crate::record::Recorder;
@@ -98,7 +98,7 @@ async fn record(
 ) -> std::io::Result<&'static str> {
     let cancel = agent::stop_signal()?;
     let (ears, mut hearing) = Ears::new(site);
-    let radios = Radios::start(agent, site, &ears, &cancel);
+    let radios = Radios::start(agent, site, &ears, &UsualRates::default(), &cancel);
     let mut nodes = JoinSet::new();
     ears::start(agent, site, &ears, &mut nodes, &cancel);
     let end =

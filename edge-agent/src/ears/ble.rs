@@ -8,7 +8,7 @@
 //! is asked every few seconds whether it is there, switched on and scanning, and silence is judged as of any radio
 //! ([`Deafness`]). Whatever is wrong, everything is thrown away and made anew: connection, scan, stream.
 
-use super::Ear;
+use super::{Ear, UsualRates};
 use crate::config::BleSettings;
 use crate::pipeline::wall_clock;
 use bluez_async::{
@@ -48,12 +48,20 @@ const LASTED: Duration = Duration::from_secs(60);
 const REMEMBERED: usize = 4_096;
 
 /// Listens until `cancel`; `zone` is the site's.
-pub(super) async fn listen(settings: BleSettings, ear: Ear, zone: TimeZone, cancel: CancellationToken) {
+pub(super) async fn listen(
+    settings: BleSettings,
+    ear: Ear,
+    rates: UsualRates,
+    zone: TimeZone,
+    cancel: CancellationToken,
+) {
     let mut watch = Watch {
+        deafness: rates.watch(ear.name()),
+        kept: None,
+        rates,
         settings,
         ear,
         zone,
-        deafness: Deafness::default(),
         device: None,
         restarts: 0,
         deaf_before: 0,
@@ -64,7 +72,7 @@ pub(super) async fn listen(settings: BleSettings, ear: Ear, zone: TimeZone, canc
         let why = tokio::select! {
             // Dropping the stream of a connection that died may panic.
             why = AssertUnwindSafe(watch.scan()).catch_unwind() => why.unwrap_or("the connection broke".into()),
-            () = cancel.cancelled() => return,
+            () = cancel.cancelled() => break,
         };
         watch.ear.down(why);
         watch.restarts += 1;
@@ -73,10 +81,11 @@ pub(super) async fn listen(settings: BleSettings, ear: Ear, zone: TimeZone, canc
         }
         tokio::select! {
             () = tokio::time::sleep(AGAIN[failures.min(AGAIN.len() - 1)]) => {}
-            () = cancel.cancelled() => return,
+            () = cancel.cancelled() => break,
         }
         failures += 1;
     }
+    watch.rates.keep(watch.ear.name(), &watch.deafness);
 }
 
 struct Watch {
@@ -84,6 +93,9 @@ struct Watch {
     ear: Ear,
     zone: TimeZone,
     deafness: Deafness,
+    rates: UsualRates,
+    /// In which hour what is usual was kept.
+    kept: Option<u8>,
     device: Option<Device>,
     restarts: u64,
     /// Scans in a row that ended deaf.
@@ -219,6 +231,9 @@ impl Watch {
     /// An error when the scan is to be made anew.
     fn judge(&mut self, reports: u64, past: Duration) -> Result<(), String> {
         let hour = jiff::Timestamp::now().to_zoned(self.zone.clone()).hour().unsigned_abs();
+        if self.kept.replace(hour).is_some_and(|kept| kept != hour) {
+            self.rates.keep(self.ear.name(), &self.deafness);
+        }
         match self.deafness.heard(reports, past, hour) {
             Some(Change::Deaf { silent, expected }) => {
                 let why = format!(

@@ -17,8 +17,10 @@ pub mod radios;
 mod start;
 #[cfg(test)]
 mod tests;
+mod usual;
 mod wifi;
 
 pub use clock::time_of;
 pub use path::{Ear, EarState, Ears, Hearing};
 pub use start::start;
+pub use usual::UsualRates;

@@ -4,7 +4,7 @@
 //! listens and hears nothing where something is usual is deaf ([`Deafness`]): it is down for the engine, and reset in
 //! steps, from the mildest: the interface, the driver, the USB device; then from the beginning, less and less often.
 
-use super::Ear;
+use super::{Ear, UsualRates};
 use crate::config::WifiSettings;
 use gateway::counts::Counts;
 use gateway::deafness::{Change, Deafness};
@@ -34,16 +34,19 @@ const ROUND: Duration = Duration::from_secs(300);
 pub(super) fn start(
     settings: WifiSettings,
     ear: Ear,
+    rates: UsualRates,
     zone: TimeZone,
     cancel: CancellationToken,
 ) -> std::io::Result<JoinHandle<()>> {
     let watch = Watch {
+        deafness: rates.watch(ear.name()),
+        kept: None,
+        rates,
         settings,
         ear,
         zone,
         cancel,
         counts: Counts::default(),
-        deafness: Deafness::default(),
         device: None,
         passed: (0, 0),
         lost: (0, 0),
@@ -61,6 +64,9 @@ struct Watch {
     cancel: CancellationToken,
     counts: Counts,
     deafness: Deafness,
+    rates: UsualRates,
+    /// In which hour what is usual was kept.
+    kept: Option<u8>,
     /// Behind the radio, when it was last seen.
     device: Option<Device>,
     /// Frames that passed the kernel's filter and those it dropped: of captures that are over, and of this one.
@@ -88,6 +94,7 @@ impl Watch {
             self.pause(AGAIN[failures.min(AGAIN.len() - 1)]);
             failures += 1;
         }
+        self.rates.keep(self.ear.name(), &self.deafness);
     }
 
     /// Until something is wrong with the interface; nothing when it is to be opened anew, or we stop.
@@ -139,7 +146,11 @@ impl Watch {
 
     /// Whether the radio is to be reset.
     fn judge(&mut self, frames: u64, past: Duration) -> bool {
-        match self.deafness.heard(frames, past, self.hour()) {
+        let hour = self.hour();
+        if self.kept.replace(hour).is_some_and(|kept| kept != hour) {
+            self.rates.keep(self.ear.name(), &self.deafness);
+        }
+        match self.deafness.heard(frames, past, hour) {
             Some(Change::Deaf { silent, expected }) => {
                 self.ear.down(format!(
                     "deaf: nothing heard for {} s, where about {expected:.0} frames are usual",

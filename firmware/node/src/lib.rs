@@ -6,6 +6,7 @@
 //!
 //! - [`dot11`]: from an 802.11 frame to what is reported of it. The names of networks never get that far.
 //! - [`hci`]: just enough of the host controller interface to scan, and to advertise.
+//! - [`Seldom`]: of a connected phone's data frames, one every few seconds.
 //! - [`ibeacon`]: an iBeacon's advertisement, read and written.
 //! - [`Node`]: commands, sequence numbers, queue, health.
 //!
@@ -25,8 +26,10 @@ mod hop;
 pub mod ibeacon;
 mod node;
 mod queue;
+mod seldom;
 
 pub use node::{Board, Identity, Line, Node};
+pub use seldom::Seldom;
 pub use sensor_wire as wire;
 
 /// The version of the firmware: that of this crate.

@@ -95,7 +95,8 @@ pub struct Wifi {
 pub enum Client {
     /// Probe request.
     Probe,
-    /// Association or reassociation request, or authentication.
+    /// Of a client that is connected or about to be, so that its address stays: association or reassociation request,
+    /// authentication, data or null frame.
     Association,
 }
 

@@ -226,8 +226,12 @@ impl Monitor {
         let missing = || CaptureError::NoInterface(name.clone());
         let mut kernel = match Nl80211::connect() {
             Ok(kernel) => kernel,
-            // No Wi-Fi driver is loaded.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Self::plain(setup),
+            // No Wi-Fi driver is loaded, or the kernel has no generic netlink: the interface may hear all the same.
+            Err(e)
+                if e.kind() == io::ErrorKind::NotFound || e.raw_os_error() == Some(libc::EPROTONOSUPPORT) =>
+            {
+                return Self::plain(setup);
+            }
             Err(e) => return Err(fail("asking nl80211")(e)),
         };
         let interfaces = kernel.interfaces().map_err(fail("listing interfaces"))?;

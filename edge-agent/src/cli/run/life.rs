@@ -6,7 +6,7 @@ use crate::agent::{self, AgentReport, Succession};
 use crate::cli::exit::{Exit, Failure};
 use crate::config::Config;
 use crate::ears::radios::Radios;
-use crate::ears::{self, Ears};
+use crate::ears::{self, Ears, UsualRates};
 use crate::feeds::start as feeds;
 use crate::pipeline::{EngineRoom, Input, KnowledgeFile, Pipeline, State, wall_clock};
 use crate::privacy::{Privacy, span};
@@ -122,7 +122,8 @@ impl Life {
                 };
                 ears::start(agent, &site, &ears, &mut feeds.tasks, &cancel);
                 rest.tasks = feeds.tasks;
-                rest.radios = Some(Radios::start(agent, &site, &ears, &cancel));
+                let rates = UsualRates::open(&agent.store.dir);
+                rest.radios = Some(Radios::start(agent, &site, &ears, &rates, &cancel));
                 Input::Live(Box::new(feeds.input))
             }
         };

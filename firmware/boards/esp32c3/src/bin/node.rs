@@ -179,15 +179,22 @@ mod sniffer {
     //! Wi-Fi frames, whoever they are for.
 
     use super::{HEARD, LOST, Ordering, WIFI_HEARD, now_us};
+    use core::cell::RefCell;
+    use embassy_sync::blocking_mutex::Mutex;
+    use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
     use esp_hal::peripherals::WIFI;
     use esp_radio::wifi::sniffer::{PromiscuousPkt, Sniffer as Radio};
     use esp_radio::wifi::{ControllerConfig, SecondaryChannel, WifiController};
     use esp_wifi_sys_esp32c3::include::{
-        WIFI_PROMIS_FILTER_MASK_MGMT, esp_wifi_set_promiscuous_filter, wifi_promiscuous_filter_t,
+        WIFI_PROMIS_FILTER_MASK_DATA, WIFI_PROMIS_FILTER_MASK_MGMT, esp_wifi_set_promiscuous_filter,
+        wifi_promiscuous_filter_t, wifi_promiscuous_pkt_type_t_WIFI_PKT_DATA as DATA,
         wifi_promiscuous_pkt_type_t_WIFI_PKT_MGMT as MANAGEMENT,
     };
-    use sensor_node::dot11;
-    use sensor_node::wire::Body;
+    use sensor_node::wire::{Body, Wifi};
+    use sensor_node::{Seldom, dot11};
+
+    static CONNECTED: Mutex<CriticalSectionRawMutex, RefCell<Seldom>> =
+        Mutex::new(RefCell::new(Seldom::new()));
 
     /// Length of a frame check sequence, which comes with the frame.
     const FCS: usize = 4;
@@ -203,7 +210,9 @@ mod sniffer {
             let wifi = WifiController::new(wifi, ControllerConfig::default()).expect("the Wi-Fi radio");
             let mut radio = wifi.sniffer();
             radio.set_receive_cb(heard);
-            let filter = wifi_promiscuous_filter_t { filter_mask: WIFI_PROMIS_FILTER_MASK_MGMT };
+            let filter = wifi_promiscuous_filter_t {
+                filter_mask: WIFI_PROMIS_FILTER_MASK_MGMT | WIFI_PROMIS_FILTER_MASK_DATA,
+            };
             // SAFETY: the driver is up, and copies the filter. What it refuses, `heard` sorts out.
             unsafe { esp_wifi_set_promiscuous_filter(&filter) };
             radio.set_promiscuous_mode(true).expect("promiscuous mode");
@@ -221,13 +230,16 @@ mod sniffer {
     /// In the driver's context.
     fn heard(packet: PromiscuousPkt<'_>) {
         // First: of other types the data does not exist, whatever its length says.
-        if packet.frame_type != MANAGEMENT || packet.rx_cntl.rx_state != 0 {
+        if !matches!(packet.frame_type, MANAGEMENT | DATA) || packet.rx_cntl.rx_state != 0 {
             return;
         }
         WIFI_HEARD.fetch_add(1, Ordering::Relaxed);
         let frame = &packet.data[..packet.data.len().saturating_sub(FCS)];
         let (rssi, channel) = (packet.rx_cntl.rssi as i8, packet.rx_cntl.channel as u8);
-        if let Some(wifi) = dot11::client(frame, rssi, channel)
+        let seldom = |wifi: &Wifi| {
+            !dot11::is_data(frame) || CONNECTED.lock(|c| c.borrow_mut().lets(wifi.addr.0, now_us()))
+        };
+        if let Some(wifi) = dot11::client(frame, rssi, channel).filter(seldom)
             && HEARD.try_send((now_us(), Body::Wifi(wifi))).is_err()
         {
             LOST.fetch_add(1, Ordering::Relaxed);
