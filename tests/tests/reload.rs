@@ -119,11 +119,18 @@ fn a_good_change_is_told_and_in_force_and_nobody_hears_offline() -> Result<()> {
     let third = mall.buy("A3")?;
     assert_ne!(third["data"]["config_version"], second["data"]["config_version"]);
 
+    // A level that says more.
+    mall.edit("agent.toml", |text| text + "\n[log]\nlevel = \"trace\"\n")?;
+    let log = mall.agent.log();
+    assert!(!log().contains(" TRACE ") && !log().contains(" DEBUG "));
+    mall.hang_up(IN_FORCE)?;
+    mall.agent.until("it says more", SOON, || log().contains(" TRACE ") || log().contains(" DEBUG "));
+
     mall.edit("agent.toml", |text| format!("# a comment\n{text}"))?;
     let said = mall.hang_up(UNCHANGED)?;
     assert!(!said.contains("changed: "), "{said}");
     let sessions: BTreeSet<u64> = mall.statuses().iter().filter_map(|s| s["session"].as_u64()).collect();
-    assert_eq!(sessions.len(), 3, "a birth for each life, and none for nothing");
+    assert_eq!(sessions.len(), 4, "a birth for each life, and none for nothing");
     let log = mall.stop()?;
     for line in log.lines().filter(|line| line.contains(IN_FORCE)) {
         eprintln!("{line}");
@@ -147,8 +154,8 @@ fn a_bad_change_is_refused_whole_with_all_its_problems_and_what_runs_goes_on() -
     // Health is published once a minute.
     let health = |problem: &str| {
         let record = mall.subscriber.record();
-        let all = record.messages.iter().filter(|(topic, _)| topic.ends_with("/health"));
-        let last = all.last().and_then(|(_, payload)| serde_json::from_slice::<Value>(payload).ok());
+        let mut all = record.messages.iter().filter(|(topic, _)| topic.ends_with("/health"));
+        let last = all.next_back().and_then(|(_, payload)| serde_json::from_slice::<Value>(payload).ok());
         last.is_some_and(|h| h["config"]["problem"].as_str().is_some_and(|p| p.contains(problem)))
     };
     wait_until("health says so", Duration::from_secs(90), || health("dwel_threshold_s"));
@@ -164,6 +171,67 @@ fn a_bad_change_is_refused_whole_with_all_its_problems_and_what_runs_goes_on() -
     assert_eq!(mall.buy("A3")?["data"]["config_version"], first["data"]["config_version"]);
     assert_eq!(mall.statuses().len(), 1, "nothing was restarted");
     mall.stop()?;
+    Ok(())
+}
+
+#[test]
+fn who_moves_to_another_prefix_says_offline_at_the_old_place_and_online_at_the_new() -> Result<()> {
+    let Some(mut mall) = Mall::start("decide_after_s = 0")? else { return Ok(()) };
+    mall.buy("A1")?;
+    mall.edit("agent.toml", |text| text.replace("[mqtt]\n", "[mqtt]\nprefix = \"mall/v1/moved\"\n"))?;
+    mall.hang_up(IN_FORCE)?;
+    mall.buy("A2")?;
+    let of = |prefix: &str| {
+        let topic = format!("{prefix}/mall/gateway/gw-1/status");
+        let record = mall.subscriber.record();
+        let all = record.messages.iter().filter(|(t, _)| *t == topic);
+        all.filter_map(|(_, payload)| {
+            Some(serde_json::from_slice::<Value>(payload).ok()?["status"].to_string())
+        })
+        .collect::<Vec<_>>()
+    };
+    assert_eq!(of("mall/v1"), ["\"online\"", "\"offline\""]);
+    assert_eq!(of("mall/v1/moved"), ["\"online\""]);
+    mall.agent.terminate()?;
+    mall.agent.finish(SOON)?.succeeded();
+    Ok(())
+}
+
+#[test]
+fn the_service_manager_hears_when_a_reload_begins_and_ends() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let manager = std::os::unix::net::UnixDatagram::bind(dir.path().join("notify"))?;
+    manager.set_read_timeout(Some(SOON))?;
+    let hears = |word: &str| -> Result<String> {
+        let mut bytes = [0; 1024];
+        loop {
+            let n = manager.recv(&mut bytes).with_context(|| format!("waiting for {word}"))?;
+            let said = String::from_utf8_lossy(&bytes[..n]).into_owned();
+            if said.contains(word) {
+                return Ok(said);
+            }
+        }
+    };
+    // No broker: a reload needs none.
+    let source = "[[source]]\nkind = \"folder\"\npath = \"drop\"\n";
+    let tills = Tills::new(free_port()?, 1, "", source)?;
+    let mut command = system_tests::agent::command(["run", "--config"])?;
+    command.arg(tills.path("agent.toml")).env("NOTIFY_SOCKET", dir.path().join("notify"));
+    let mut agent = Agent::start(&mut command)?;
+    let log = agent.log();
+    agent.until("it runs", SOON, || log().contains("is running"));
+    let config = fs::read_to_string(tills.path("agent.toml"))?;
+    for (change, end) in
+        [("", UNCHANGED), ("[inference]\nlearn = 1\n", REFUSED), ("[inference]\nlearn = false\n", IN_FORCE)]
+    {
+        fs::write(tills.path("agent.toml"), format!("{config}\n{change}"))?;
+        agent.hang_up()?;
+        assert!(hears("RELOADING=1")?.contains("\nMONOTONIC_USEC="));
+        hears("READY=1")?;
+        agent.until(end, SOON, || log().contains(end));
+    }
+    agent.terminate()?;
+    agent.finish(SOON)?.succeeded();
     Ok(())
 }
 

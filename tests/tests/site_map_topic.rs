@@ -118,7 +118,7 @@ fn a_published_map_is_taken_when_it_is_good_and_kept_for_a_start_without_a_broke
         (message(3, &base.replace("id = \"t1\"", "id = \"t9\"")).to_string(), "invalid", "no till \"t1\""),
         (message(3, &base.replace("\"shop\"", "\"shoop\"")).to_string(), "invalid", "version 3:"),
         (message(3, &huge).to_string(), "too_large", "more than"),
-        (format!("\"{}\"", "x".repeat(7 << 20)), "too_large", "more than"),
+        (format!("\"{}\"", "x".repeat(3 << 20)), "too_large", "more than"),
         ("\u{0}\u{1}garbage".to_owned(), "unreadable", "no site map message"),
     ] {
         let said =
@@ -129,6 +129,9 @@ fn a_published_map_is_taken_when_it_is_good_and_kept_for_a_start_without_a_broke
     let shown = site_map(&tills, &["show"])?.succeeded();
     assert!(shown.contains("published version 2") && shown.contains("copy      version 2"), "{shown}");
     assert!(shown.contains("gateway   gw-1: version 2"), "{shown}");
+    let config = tills.path("agent.toml").display().to_string();
+    let checked = agent::run(["check", "--config", &config], SOON)?;
+    assert!(checked.output.contains("published version 2, signed off by Li Wei"), "{}", checked.output);
     eprintln!("{shown}");
 
     // Without a broker the copy counts; killed in the middle it is whole.

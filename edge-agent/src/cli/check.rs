@@ -131,6 +131,14 @@ pub fn examine(args: &CheckArgs) -> Report {
     if let Some(site) = site {
         report.summary(site);
     }
+    if let (Some(agent), Some(map)) = (&read.agent, &read.published) {
+        report.right(format!(
+            "site map: published version {}, signed off by {}; {} is not read",
+            map.version,
+            map.signed_off_by,
+            agent.site_map.display()
+        ));
+    }
     // Of a configuration that is wrong the values stand in for others: nothing to look for.
     if let Some(agent) = &read.agent {
         let privacy = format!("{:?}", agent.privacy.mode).to_lowercase();

@@ -69,7 +69,7 @@ async fn daemon(path: &Path, mut config: Config, level: &LogLevel) -> Result<Exi
     let hangups = Hangups::watch().map_err(no_signals)?;
     let stop = agent::stop_signal().map_err(no_signals)?;
     let standing = Standing::default();
-    let (maps, published) = mpsc::channel(2);
+    let (maps, published) = mpsc::channel(1);
     let mut attendant = Attendant {
         path: path.to_owned(),
         hangups,

@@ -128,7 +128,7 @@ pub(crate) struct Examined {
     /// `agent.toml` as it was written.
     text: String,
     /// What the site map was published in.
-    published: Option<SiteMapMessage>,
+    pub(crate) published: Option<SiteMapMessage>,
     pub(crate) errors: Vec<Located>,
     pub(crate) warnings: Vec<Located>,
 }

@@ -12,8 +12,8 @@ use visit_core::site::Site;
 
 /// Longest text of a site map that is taken, bytes. The largest mall's has some hundred thousand.
 pub const MAX_MAP: usize = 1 << 20;
-/// Longest message: every byte of the text may need six in JSON.
-pub const MAX_MESSAGE: usize = 6 * MAX_MAP + (64 << 10);
+/// Longest message: JSON writes a quotation mark or a line break in two bytes, and everything else as it is.
+pub const MAX_MESSAGE: usize = 2 * MAX_MAP + (64 << 10);
 
 /// The retained message on `…/config/site-map`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

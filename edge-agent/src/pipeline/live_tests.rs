@@ -116,7 +116,7 @@ async fn who_is_here_is_the_same_visit_in_the_next_life_of_the_daemon() {
     parting.decide(Leave::HandOver);
     cancel.cancel();
     let (report, state) = running.await.unwrap().unwrap();
-    assert_eq!(report.events, 1);
+    assert!(report.events > 0);
     let state = state.unwrap();
     let said = store.read_outbox(None, 10).await.unwrap();
     store.close().await.unwrap();

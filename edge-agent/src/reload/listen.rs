@@ -12,8 +12,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// Longest packet. A broker drops what is larger without a word, so what is too large for us must still come.
-pub const MAX_PACKET: u32 = 4 * MAX_MESSAGE as u32;
+/// Longest packet. A broker drops what is larger without a word (MQTT 5 §3.1.2.11.4), so what is somewhat too large must
+/// still come, to be refused in words.
+pub const MAX_PACKET: u32 = 2 * MAX_MESSAGE as u32;
 
 /// The topic of a site's map.
 pub fn topic(prefix: &str, site: &str) -> String {
