@@ -2,10 +2,9 @@
 
 use crate::pipeline::{Pipeline, PipelineError, PipelineReport, State};
 use crate::publish::{Identity, MqttConfig, Parting, Publisher, PublisherError, PublisherReport};
+use crate::status::Status;
 use crate::store::{Store, StoreError};
-use serde_json::Value;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -52,7 +51,7 @@ pub enum AgentError {
 /// Runs until `cancel`, or until the source has ended and everything is with the broker.
 pub async fn serve(
     pipeline: Pipeline,
-    health: watch::Receiver<Value>,
+    status: Status,
     mqtt: MqttConfig,
     who: Identity,
     cancel: CancellationToken,
@@ -62,7 +61,9 @@ pub async fn serve(
     let store = pipeline.store.clone();
     let stop_publishing = CancellationToken::new();
     let publisher = Publisher::new(mqtt, who)?.taking_over(announced, parting.clone());
-    let publisher = tokio::spawn(publisher.run(store.clone(), health, stop_publishing.clone()));
+    let (report, counters) = (status.report(), publisher.stats());
+    let keeper = tokio::spawn(status.keep(store.clone(), counters, stop_publishing.clone()));
+    let publisher = tokio::spawn(publisher.run(store.clone(), report, stop_publishing.clone()));
     let done = pipeline.run_and_hand_over(&cancel, &parting).await;
     match &done {
         Ok((report, _)) if report.ended => {
@@ -75,6 +76,8 @@ pub async fn serve(
     }
     stop_publishing.cancel();
     let publisher = publisher.await?;
+    // It holds the store open, and only looks.
+    let _ = keeper.await;
     let closed = store.close().await;
     // What stopped the pipeline is the cause; a store that then does not close is its consequence.
     let (pipeline, state) = done?;

@@ -26,12 +26,11 @@ pub use live::LiveInput;
 
 use crate::privacy::{ListChanges, Privacy};
 use crate::publish::Parting;
-use crate::reload::Standing;
+use crate::status::health::counted;
+use crate::status::{PipelineHealth, Pulse};
 use crate::store::{Batch, Checkpoint, Committed, Forget, Recovered, Store, StoreError};
 use clock::Clock;
-use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -64,10 +63,8 @@ pub struct Pipeline {
     pub pace: Pace,
     /// Time between checkpoints.
     pub checkpoint: Duration,
-    /// Where health is reported.
-    pub health: watch::Sender<Value>,
-    /// Which configuration is in force, for health.
-    pub config: Standing,
+    /// Where it tells how it is, and what it has committed.
+    pub pulse: Pulse,
 }
 
 /// What one life of the daemon hands to the next in the same process: the engine with what belongs to it.
@@ -190,6 +187,7 @@ impl Pipeline {
         let mut housekeeping = Instant::now();
         let mut checkpointed = Instant::now();
         let mut oldest_uncommitted: Option<Instant> = None;
+        self.report_health();
         let mut since_yield = 0;
         // What was taken in; an observation that was pulled and not taken in when we stop is for the next run.
         let mut position = self.input.position();
@@ -301,7 +299,9 @@ impl Pipeline {
     ) -> Result<(), PipelineError> {
         let Some(mut batch) = self.room.take_batch(wall_clock(), checkpoint) else { return Ok(()) };
         self.privacy.gate(&mut batch);
+        let seen = self.pulse.see(&batch.events);
         let Committed { queued, .. } = persist(&self.store, batch, cancel).await?;
+        self.pulse.committed(seen);
         report.events += queued;
         Ok(())
     }
@@ -344,35 +344,23 @@ impl Pipeline {
 
     fn report_health(&self) {
         let stats = self.store.stats();
-        let counted = |names: &[(&'static str, u64)]| -> Value {
-            names.iter().map(|(name, n)| ((*name).to_owned(), json!(n))).collect()
-        };
-        let dropped: Vec<_> = self.privacy.dropped().collect();
-        self.health.send_replace(json!({
-            "at": wall_clock().to_string(),
-            "source": self.input.counted(),
-            "feeds": self.input.feeds(),
-            "ears": self.input.ears(),
-            "receipts_waiting": stats.pending,
-            "privacy_dropped": counted(&dropped),
-            "privacy_stopped": self.privacy.stopped(),
-            "privacy_degraded": stats.degraded,
-            "privacy_lists": self.privacy.lists().collect::<std::collections::BTreeMap<_, _>>(),
-            "staff_remembered": self.privacy.staff_remembered(),
-            "members_remembered": self.privacy.history_len(),
-            "engine": counted(&self.room.counts().named()),
-            "devices": self.room.devices(),
-            "outbox": {
-                "depth": stats.depth.total(),
-                "bytes": stats.bytes,
-                "oldest_queued_at": stats.oldest_queued_at.map(|t| t.to_string()),
-                "dropped": counted(&stats.dropped.named()),
-                "dead_letters": stats.dead_letters,
-                "low_space": stats.low_space,
-            },
-            "key_saved": self.privacy.key_is_saved(),
-            "config": self.config.report(),
-        }));
+        self.pulse.beat(PipelineHealth {
+            progress_at: wall_clock().into(),
+            source_at: self.room.now().map(Into::into),
+            source: self.input.counted(),
+            feeds: self.input.feeds(),
+            ears: self.input.ears(),
+            receipts_waiting: stats.pending,
+            privacy_dropped: counted(self.privacy.dropped()),
+            privacy_stopped: self.privacy.stopped(),
+            privacy_degraded: stats.degraded,
+            privacy_lists: self.privacy.lists().map(|(n, l)| (n.to_owned(), l.clone())).collect(),
+            staff_remembered: self.privacy.staff_remembered() as u64,
+            members_remembered: self.privacy.history_len() as u64,
+            engine: counted(self.room.counts().named()),
+            devices: self.room.devices() as u64,
+            key_saved: self.privacy.key_is_saved(),
+        });
     }
 }
 

@@ -9,6 +9,7 @@ use edge_agent::demo::day::{Day, DayOptions, Plan, to_log_line};
 use edge_agent::demo::site;
 use edge_agent::pipeline::{EngineRoom, Input, Pace, Pipeline};
 use edge_agent::privacy::Privacy;
+use edge_agent::status::Pulse;
 use edge_agent::store::{Store, StoreOptions};
 use gateway::names::Names;
 use gateway::source::{Replay, ReplayInput, Source};
@@ -18,7 +19,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use visit_core::engine::EngineConfig;
 use visit_core::event::{Event, EventId};
@@ -63,7 +63,6 @@ impl Bench {
         let (store, recovered) = Store::open(store, &StoreOptions::new(NOW)).unwrap();
         let input = ReplayInput { path: self.recording.clone(), ..ReplayInput::default() };
         let replay = Replay::open(vec![input], Arc::new(Names::from(&*self.site))).unwrap();
-        let (health, _) = watch::channel(serde_json::Value::Null);
         let config = EngineConfig { map_version: self.site.version(), ..EngineConfig::default() };
         let mut pipeline = Pipeline {
             input: Input::Source(Source::Replay(replay)),
@@ -72,8 +71,7 @@ impl Bench {
             store,
             pace: Pace::AsFastAsPossible,
             checkpoint: self.checkpoint,
-            health,
-            config: edge_agent::reload::Standing::default(),
+            pulse: Pulse::default(),
         };
         pipeline.resume(recovered, NOW).unwrap();
         pipeline

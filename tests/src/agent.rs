@@ -78,6 +78,11 @@ impl Agent {
         Ok(self.process.try_wait()?.is_none())
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it has written up to now.
     pub fn output(&self) -> Result<String> {
         read(&self.output)

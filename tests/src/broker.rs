@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -21,13 +21,22 @@ pub struct Broker {
     dir: TempDir,
     port: u16,
     process: Option<Child>,
+    /// What else stands in its configuration.
+    rules: String,
 }
 
 impl Broker {
     /// Starts one; `None` where mosquitto is not installed.
     pub fn start() -> Result<Option<Self>> {
+        Self::start_with(|_| Ok("allow_anonymous true\n".into()))
+    }
+
+    /// Starts one that lets in whom `rules` say: lines of its configuration, for which files may be put into the folder.
+    pub fn start_with(rules: impl FnOnce(&Path) -> Result<String>) -> Result<Option<Self>> {
         let Some(_) = program() else { return Ok(None) };
-        let mut broker = Self { dir: TempDir::new()?, port: free_port()?, process: None };
+        let dir = TempDir::new()?;
+        let rules = rules(dir.path())?;
+        let mut broker = Self { dir, port: free_port()?, process: None, rules };
         broker.resume()?;
         Ok(Some(broker))
     }
@@ -75,10 +84,11 @@ impl Broker {
     fn configuration(&self) -> String {
         let user = if crate::is_root() { "user root\n" } else { "" };
         format!(
-            "listener {} 127.0.0.1\n{user}allow_anonymous true\npersistence true\n\
+            "listener {} 127.0.0.1\n{user}{}persistence true\n\
              persistence_location {}/\nmax_queued_messages 0\nmax_queued_bytes 0\n\
              max_inflight_messages 100\nset_tcp_nodelay true\n",
             self.port,
+            self.rules,
             self.dir.path().display()
         )
     }

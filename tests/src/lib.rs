@@ -15,12 +15,14 @@ pub mod broker;
 pub mod canary;
 pub mod data;
 pub mod day;
+pub mod http;
 pub mod installation;
 pub mod nodes;
 pub mod ports;
 pub mod random;
 pub mod subscriber;
 pub mod tap;
+pub mod terminal;
 pub mod tills;
 pub mod wait;
 
@@ -32,6 +34,7 @@ pub use ports::free_port;
 pub use random::Random;
 pub use subscriber::Subscriber;
 pub use tap::Tap;
+pub use terminal::Terminal;
 pub use tills::Tills;
 pub use wait::{holds_for, wait_until};
 

@@ -4,8 +4,8 @@ use anyhow::Result;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use system_tests::{
-    Agent, Broker, Installation, Settings, Subscriber, canary::Hunt, day, skipped, subscriber::Record,
-    wait_until,
+    Agent, Broker, Installation, Settings, Subscriber, canary::Hunt, day, free_port, http, skipped,
+    subscriber::Record, wait_until,
 };
 
 /// Runs a day at full trace, kills one agent half-way so that its store is left as it was, runs another to
@@ -19,6 +19,9 @@ fn hunt(mode: &'static str) -> Result<()> {
     let settings = Settings { speed, privacy_mode: mode, ..Settings::new(broker.port()) };
     let installation = Installation::new(40, 3, &settings)?;
     let hunt = Hunt::for_day(&installation.facts);
+    let web = free_port()?;
+    let config = std::fs::read_to_string(installation.config())?;
+    std::fs::write(installation.config(), format!("{config}\n[web]\nlisten = \"127.0.0.1:{web}\"\n"))?;
     let subscriber = Subscriber::start(broker.port(), "#")?;
     let mut logs = String::new();
 
@@ -30,8 +33,14 @@ fn hunt(mode: &'static str) -> Result<()> {
     assert!(searched > 1_000, "the store holds {searched} bytes: nothing to search");
     assert!(found.is_empty(), "in the store of a killed agent: {found:#?}");
 
-    let finished =
-        Agent::start(installation.command()?.env("RUST_LOG", "trace"))?.finish(Duration::from_secs(120))?;
+    let mut agent = Agent::start(installation.command()?.env("RUST_LOG", "trace"))?;
+    let mut pages = String::new();
+    while agent.wait(Duration::from_millis(100))?.is_none() {
+        for path in ["/api/v1/now", "/metrics", "/"] {
+            pages.push_str(&http::get(web, path, "").1);
+        }
+    }
+    let finished = agent.finish(Duration::from_secs(120))?;
     logs.push_str(&finished.succeeded());
     wait_until("something was published", Duration::from_secs(10), || {
         !subscriber.record().messages.is_empty()
@@ -44,6 +53,13 @@ fn hunt(mode: &'static str) -> Result<()> {
     let record = subscriber.record();
     let numbers = numbers(&record);
     assert_eq!(numbers.is_empty(), mode == "count");
+    assert!(
+        pages.contains("\"what\":\"") && pages.contains("edge_agent_devices"),
+        "the page showed nothing: {pages}"
+    );
+    assert_eq!(hunt.search(pages.as_bytes()), [""; 0], "on the web page or in the metrics");
+    assert_eq!(numbers.search(pages.as_bytes()), [""; 0], "on the web page or in the metrics");
+    assert!(mode != "count" || !pages.contains("\"what\":\"arrived"), "visits on the page in count mode");
     // A log outlives what may be kept of a visit, and health is of nobody.
     assert_eq!(numbers.search(logs.as_bytes()), [""; 0], "in the log");
     for (topic, payload) in &record.messages {

@@ -3,12 +3,15 @@
 //! First what the files say, then, once they can be used, what they find around them: inputs, store, keys,
 //! broker, clock. Changes nothing: no file is made and no key is drawn.
 
+mod broker;
 mod environment;
 mod feeds;
+mod host;
 mod radios;
 
 use super::exit::{Exit, Failure};
 use crate::config::{self, Located};
+use crate::init::text::TO_MEASURE;
 use std::fmt;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -120,9 +123,15 @@ pub fn examine(args: &CheckArgs) -> Report {
             Ok(loaded) => {
                 report.add(&[], &loaded.warnings);
                 report.summary(&loaded.value);
+                measured(&loaded.text, &mut report);
             }
             Err(e) => report.add(&e.errors, &e.warnings),
         }
+        return report;
+    }
+    if !args.config.exists() {
+        let next = "sudo edge-agent init writes one; or name yours: --config FILE";
+        report.error(format!("{}: there is no such file", args.config.display()), next);
         return report;
     }
     let read = config::examine(&args.config);
@@ -139,6 +148,9 @@ pub fn examine(args: &CheckArgs) -> Report {
             agent.site_map.display()
         ));
     }
+    if let Some((_, text)) = &read.site {
+        measured(text, &mut report);
+    }
     // Of a configuration that is wrong the values stand in for others: nothing to look for.
     if let Some(agent) = &read.agent {
         let privacy = format!("{:?}", agent.privacy.mode).to_lowercase();
@@ -150,6 +162,19 @@ pub fn examine(args: &CheckArgs) -> Report {
         environment::examine(agent, site, args.offline, &mut report);
     }
     report
+}
+
+/// Positions that `init` made up and nobody has measured.
+fn measured(site_text: &str, report: &mut Report) {
+    let made_up = site_text.lines().filter(|line| line.trim_end().ends_with(TO_MEASURE)).count();
+    if made_up > 0 {
+        report.warn(
+            format!(
+                "site map: {made_up} positions were made up by init: where people are is guessed wrongly"
+            ),
+            format!("measure them, and take the mark {TO_MEASURE:?} away"),
+        );
+    }
 }
 
 #[cfg(test)]

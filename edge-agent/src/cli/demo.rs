@@ -6,15 +6,17 @@ use super::exit::{Exit, Failure};
 use super::run::agent_failure;
 use crate::agent;
 use crate::calendar;
-use crate::config::{self, PrivacySettings, TagMeaning, TagRule};
+use crate::config::{self, PrivacySettings, TagMeaning, TagRule, WebSettings};
 use crate::demo::broker::Broker;
 use crate::demo::day::{Day, DayOptions, Plan};
-use crate::demo::print::{Style, Summary, View};
+use crate::demo::summary::Summary;
 use crate::demo::{self, CONSENTED, site};
+use crate::lines::{Names, Style, View};
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, wall_clock};
 use crate::privacy::Privacy;
 use crate::publish::{Identity, MqttConfig, Protocol};
 use crate::reload::Standing;
+use crate::status::{Gateway, Status, web};
 use crate::store::{Store, StoreOptions};
 use anyhow::Context as _;
 use clap::Args;
@@ -25,7 +27,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use visit_core::engine::EngineConfig;
 use visit_core::event::PrivacyMode;
@@ -37,6 +38,9 @@ pub struct DemoArgs {
     /// Port of the demo's broker on 127.0.0.1; 1883, or any free one, when left out.
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// Port of the web page on 127.0.0.1; 8480, or any free one, when left out.
+    #[arg(long, value_name = "PORT")]
+    web_port: Option<u16>,
     /// How many times as fast as in life; 0: as fast as the machine can.
     #[arg(long, value_name = "TIMES", default_value_t = 600.0)]
     speed: f64,
@@ -51,10 +55,12 @@ pub struct DemoArgs {
     verbose: bool,
     /// Write the mall into this folder instead, to try other commands with: site map, commissioning walk, a day, what was
     /// true of it.
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["port", "speed", "seconds", "verbose"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["port", "web_port", "speed", "seconds", "verbose"])]
     write: Option<PathBuf>,
 }
 
+/// Figures of fewer people are withheld.
+const DEMO_K: u32 = 2;
 /// Where the demo's broker listens unless told otherwise: the port of MQTT.
 const MQTT_PORT: u16 = 1883;
 /// How long the last events may take from the broker to the screen.
@@ -99,17 +105,20 @@ async fn demo(args: &DemoArgs, pace: Pace, port: u16) -> Result<Exit, Failure> {
     let folder = TempDir::with_prefix("edge-agent-demo-")
         .map_err(|e| Failure::new(Exit::CannotCreate, format!("no folder for the demo's store: {e}")))?;
     let cancel = agent::stop_signal().context("signals").map_err(software)?;
-    let screen = Screen::new(&site, &plan, args.verbose);
+    let screen = Screen::new(&site, args.verbose);
+    let (listener, settings) = web_page(args.web_port).await?;
     screen.say(&format!(
         "{}: a made-up mall, one day at {}× speed. Ctrl-c stops it.\n\
          Its broker listens on 127.0.0.1:{port}; see the same events with:\n\n    \
-         mosquitto_sub -p {port} -t 'mall/v1/#' -v\n",
+         mosquitto_sub -p {port} -t 'mall/v1/#' -v\n\n\
+         The operators' page: http://{}/\n",
         site.name.as_deref().unwrap_or(&site.id),
-        args.speed
+        args.speed,
+        settings.listen
     ));
     let started = Instant::now();
     let subscriber = Subscriber::start(port, screen.clone()).await;
-    let (pipeline, health, who) = assemble(&site, &plan, args.seed, pace, &folder).map_err(software)?;
+    let (pipeline, status, who) = assemble(&site, &plan, args.seed, pace, &folder).map_err(software)?;
     if let Some(seconds) = args.seconds {
         let stop = cancel.clone();
         tokio::spawn(async move {
@@ -119,9 +128,11 @@ async fn demo(args: &DemoArgs, pace: Pace, port: u16) -> Result<Exit, Failure> {
     }
     let mqtt =
         MqttConfig { host: "127.0.0.1".into(), port, protocol: Protocol::Mqtt311, ..MqttConfig::default() };
-    let report = agent::serve(pipeline, health, mqtt, who, cancel, agent::Succession::default())
+    let page = tokio::spawn(web::serve_on(listener, settings, status.clone(), cancel.clone()));
+    let report = agent::serve(pipeline, status, mqtt, who, cancel, agent::Succession::default())
         .await
         .map_err(|e| agent_failure(&e))?;
+    page.abort();
     subscriber.finish(report.publisher.stats.acknowledged).await;
     screen.say(&screen.summary().table(started.elapsed()));
     Ok(Exit::Ok)
@@ -133,7 +144,7 @@ fn assemble(
     seed: u64,
     pace: Pace,
     folder: &TempDir,
-) -> anyhow::Result<(Pipeline, watch::Receiver<Value>, Identity)> {
+) -> anyhow::Result<(Pipeline, Status, Identity)> {
     let now = wall_clock();
     let consent_list = folder.path().join("consented.txt");
     std::fs::write(&consent_list, CONSENTED.join("\n")).context("consent list")?;
@@ -151,9 +162,24 @@ fn assemble(
         map_version: site.version(),
         config_version: site.version(),
         calendar: calendar::of(site),
+        // A small mall, of people who are made up: with the usual ten hardly a figure would be told.
+        k: DEMO_K,
         ..EngineConfig::default()
     };
-    let (health, health_seen) = watch::channel(Value::Null);
+    let store_dir = folder.path().join("store");
+    let status = Status::new(Gateway {
+        site: site.clone(),
+        gateway: "demo".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        session: recovered.session,
+        started_at: now,
+        mode: PrivacyMode::Consented,
+        k: engine.k,
+        max_bytes: StoreOptions::new(now).max_bytes,
+        store_dir,
+        live: false,
+        config: Standing::default(),
+    });
     let pipeline = Pipeline {
         input: Input::generated(day),
         privacy,
@@ -161,8 +187,7 @@ fn assemble(
         store,
         pace,
         checkpoint: Duration::from_secs(300),
-        health,
-        config: Standing::default(),
+        pulse: status.pulse(),
     };
     let who = Identity {
         site: site.id.clone(),
@@ -171,7 +196,23 @@ fn assemble(
         version: env!("CARGO_PKG_VERSION").into(),
         started_at: now,
     };
-    Ok((pipeline, health_seen, who))
+    Ok((pipeline, status, who))
+}
+
+/// A port for the page: the one that was asked for, or the usual one, or any.
+async fn web_page(port: Option<u16>) -> Result<(tokio::net::TcpListener, WebSettings), Failure> {
+    let mut settings = WebSettings::default();
+    settings.listen.set_port(port.unwrap_or(settings.listen.port()));
+    let mut bound = web::bind(&settings).await;
+    if bound.is_err() && port.is_none() {
+        settings.listen.set_port(0);
+        bound = web::bind(&settings).await;
+    }
+    let listener = bound.map_err(|e| Failure::new(Exit::Unavailable, format!("the web page: {e}")))?;
+    if let Ok(address) = listener.local_addr() {
+        settings.listen = address;
+    }
+    Ok((listener, settings))
 }
 
 /// Prints events and keeps count of them.
@@ -182,12 +223,11 @@ struct Screen {
 }
 
 impl Screen {
-    fn new(site: &Site, plan: &Plan, verbose: bool) -> Self {
-        let tz = jiff::tz::TimeZone::get(&site.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
+    fn new(site: &Site, verbose: bool) -> Self {
         let no_color = std::env::var_os("NO_COLOR");
-        let style =
-            Style { verbose, ..Style::for_output(std::io::stdout().is_terminal(), no_color.as_deref()) };
-        Self { view: Arc::new(View::new(tz, style).with_places(plan)), summary: Arc::default() }
+        let style = Style::for_output(std::io::stdout().is_terminal(), no_color.as_deref());
+        let style = Style { verbose, ids: true, ..style };
+        Self { view: Arc::new(View::new(Names::from(site), style)), summary: Arc::default() }
     }
 
     fn event(&self, event: &Value) {

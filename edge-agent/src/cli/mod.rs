@@ -5,6 +5,7 @@ pub mod check_template;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
 pub mod exit;
+pub mod init;
 pub mod inputs;
 pub mod outbox;
 pub mod privacy;
@@ -15,7 +16,10 @@ pub mod schema;
 mod site;
 pub mod site_map;
 pub mod survey;
+pub mod tail;
 pub mod tap;
+pub mod viewer;
+pub mod watch;
 
 use clap::{Parser, Subcommand};
 use exit::{Exit, Failure};
@@ -39,6 +43,7 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Turn recordings into events, offline and as fast as the machine can.
     Replay(replay::ReplayArgs),
+    Init(init::InitArgs),
     /// Check configuration, site map and machine: every problem at once, and what to do about it.
     Check(check::CheckArgs),
     CheckTemplate(check_template::CheckTemplateArgs),
@@ -48,7 +53,9 @@ enum Command {
     Record(record::RecordArgs),
     SiteMap(site_map::SiteMapArgs),
     Survey(survey::SurveyArgs),
+    Tail(tail::TailArgs),
     Tap(tap::TapArgs),
+    Watch(watch::WatchArgs),
     /// Print or write the JSON Schemas and the AsyncAPI document of what is published.
     Schema(schema::SchemaArgs),
 }
@@ -69,6 +76,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "embedded-broker")]
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::CheckTemplate(args) => check_template::run(&args),
         Command::Outbox(args) => outbox::run(&args),
@@ -76,7 +84,9 @@ pub fn main() -> ExitCode {
         Command::Record(args) => record::run(&args),
         Command::SiteMap(args) => site_map::run(&args),
         Command::Survey(args) => survey::run(&args),
+        Command::Tail(args) => tail::run(&args),
         Command::Tap(args) => tap::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Schema(args) => schema::run(&args),
     };
     finish(done)

@@ -36,7 +36,11 @@ pub struct RunArgs {
 /// Runs `run`.
 pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let config = config::load(&args.config).map_err(|e| {
-        let hint = if args.config.exists() { "" } else { "\nname the configuration with --config FILE" };
+        let hint = if args.config.exists() {
+            ""
+        } else {
+            "\nedge-agent init writes one; or name yours with --config FILE"
+        };
         Failure::new(Exit::Config, format!("{e}{hint}"))
     })?;
     let level = start_log(&config.agent.log);

@@ -9,6 +9,7 @@ use super::settings::{
     AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,
     ReplaySettings, Role, SourceSettings, StoreSettings, TagMeaning, TagRule,
 };
+use super::web;
 use super::{ConfigErrors, Loaded};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -88,6 +89,7 @@ impl Reader<'_> {
             inference: self.inference(&root.table("inference")),
             receipts: feeds::receipts(self, &root.table("receipts")),
             log: log(&root.table("log")),
+            web: web::web(self, &root.table("web"), &mut doubts),
             store,
             places: Default::default(),
         };

@@ -17,6 +17,7 @@ mod radios;
 mod reader;
 mod settings;
 mod site_map;
+mod web;
 
 pub use ears::NodeSettings;
 pub use feeds::{
@@ -32,6 +33,7 @@ pub use settings::{
     AgentConfig, InferenceSettings, LogFormat, LogSettings, MqttProtocol, MqttSettings, MqttTlsSettings,
     ReplaySettings, Role, SourceSettings, StoreSettings, TagMeaning, TagRule,
 };
+pub use web::WebSettings;
 
 use std::fmt;
 use std::io::Read as _;

@@ -7,6 +7,7 @@ use super::feeds::{FeedSettings, ReceiptSettings};
 use super::privacy::PrivacySettings;
 use super::radios::RadioSettings;
 use super::reader::{Located, Places};
+use super::web::WebSettings;
 use crate::calibration;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub struct AgentConfig {
     pub inference: InferenceSettings,
     /// What is logged, and how.
     pub log: LogSettings,
+    /// The operators' page and `/metrics`.
+    pub web: WebSettings,
     pub(super) places: Places,
 }
 

@@ -3,8 +3,8 @@
 #[cfg(feature = "embedded-broker")]
 pub mod broker;
 pub mod day;
-pub mod print;
 pub mod site;
+pub mod summary;
 pub mod write;
 
 pub use site::CONSENTED;

@@ -22,7 +22,7 @@ pub(super) const WAITING: usize = 8 << 10;
 const TOGETHER: usize = 512;
 
 /// How one ear is doing. Counters since start.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct EarState {
     /// Id of the sensor it hears for.
     pub sensor: String,
@@ -34,6 +34,7 @@ pub struct EarState {
     pub problem: Option<String>,
     /// Since when it is up or down.
     #[serde(serialize_with = "as_text")]
+    #[schemars(with = "Option<crate::status::Stamp>")]
     pub since: Option<Timestamp>,
     /// Sightings handed on.
     pub heard: u64,
@@ -41,12 +42,13 @@ pub struct EarState {
     pub dropped: u64,
     /// Capture time of the latest sighting.
     #[serde(serialize_with = "as_text")]
+    #[schemars(with = "Option<crate::status::Stamp>")]
     pub last_heard_at: Option<Timestamp>,
     /// What else its source knows.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub detail: Value,
     #[serde(skip)]
-    ix: Option<SensorIx>,
+    pub(crate) ix: Option<SensorIx>,
 }
 
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use visit_core::time::Timestamp;
 
 /// How one feed is doing. Counters since start.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct FeedState {
     /// `serial`, `printer`, `http`, `mqtt` or `folder`.
@@ -27,9 +27,11 @@ pub struct FeedState {
     pub lost: u64,
     /// When the last paper was delivered.
     #[serde(serialize_with = "as_text", skip_deserializing)]
+    #[schemars(with = "Option<crate::status::Stamp>")]
     pub last_delivered_at: Option<Timestamp>,
     /// Nothing came for longer than usual, since then.
     #[serde(serialize_with = "as_text", skip_deserializing)]
+    #[schemars(with = "Option<crate::status::Stamp>")]
     pub silent_since: Option<Timestamp>,
 }
 

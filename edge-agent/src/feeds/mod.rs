@@ -20,6 +20,7 @@ pub mod tap;
 
 pub use board::{Board, FeedState, Reporter};
 pub use desk::Desk;
+pub use port::why as why_not;
 
 use gateway::door;
 use gateway::pos::receipt::{NotObserved, Receipt};

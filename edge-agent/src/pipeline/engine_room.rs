@@ -182,6 +182,11 @@ impl EngineRoom {
         })
     }
 
+    /// The time of what was heard last, or of the last [`Self::advance`]; nothing before either.
+    pub fn now(&self) -> Option<Timestamp> {
+        Some(self.now).filter(|now| *now > Timestamp::MIN)
+    }
+
     /// Counters of the engine.
     pub fn counts(&self) -> EngineCounts {
         self.engine.counts()

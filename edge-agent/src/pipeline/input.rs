@@ -1,9 +1,12 @@
 //! Where observations come from: a gateway's sources, or a generated day.
 
 use super::live::LiveInput;
+use crate::ears::EarState;
+use crate::feeds::FeedState;
+use crate::status::health::{Counted, counted};
 use gateway::observation::Observation;
 use gateway::source::{ReadError, Source};
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What the pipeline listens to.
 #[allow(clippy::large_enum_variant)] // there is one
@@ -74,29 +77,27 @@ impl Input {
     }
 
     /// How each receipt feed is doing; nothing where there are none.
-    pub fn feeds(&self) -> Value {
+    pub fn feeds(&self) -> Option<BTreeMap<String, FeedState>> {
         match self {
-            Self::Live(live) => json!(live.board.states()),
-            Self::Source(_) | Self::Generated { .. } => Value::Null,
+            Self::Live(live) => Some(live.board.states()),
+            Self::Source(_) | Self::Generated { .. } => None,
         }
     }
 
     /// How each ear is doing; nothing where there are none.
-    pub fn ears(&self) -> Value {
+    pub fn ears(&self) -> Option<BTreeMap<String, EarState>> {
         match self {
-            Self::Live(live) => json!(live.hearing.states()),
-            Self::Source(_) | Self::Generated { .. } => Value::Null,
+            Self::Live(live) => Some(live.hearing.states()),
+            Self::Source(_) | Self::Generated { .. } => None,
         }
     }
 
     /// Counters by name.
-    pub fn counted(&self) -> Value {
+    pub fn counted(&self) -> Counted {
         match self {
-            Self::Source(source) => {
-                source.counts().iter().map(|(name, n)| (name.to_owned(), json!(n))).collect()
-            }
+            Self::Source(source) => counted(source.counts().iter()),
             Self::Live(live) => live.counted(),
-            Self::Generated { taken, .. } => json!({ "yielded": taken }),
+            Self::Generated { taken, .. } => counted([("yielded", *taken)]),
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::ears::Hearing;
 use crate::feeds::silence::{Transition, Watch};
 use crate::feeds::{Board, Delivery, Desk, Verdict};
 use crate::privacy::Which;
+use crate::status::health::{Counted, counted};
 use crate::store::StoreError;
-use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -48,8 +48,8 @@ pub struct LiveInput {
 
 impl LiveInput {
     /// Counters by name.
-    pub(super) fn counted(&self) -> Value {
-        json!({ "received": self.received, "heard": self.heard })
+    pub(super) fn counted(&self) -> Counted {
+        counted([("received", self.received), ("heard", self.heard)])
     }
 }
 

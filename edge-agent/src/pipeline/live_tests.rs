@@ -6,14 +6,14 @@ use crate::feeds::silence::Watch;
 use crate::feeds::{Board, Desk, Intake};
 use crate::privacy::{BusinessCalendar, Privacy};
 use crate::publish::{Leave, Parting};
-use crate::reload::Standing;
+use crate::status::Pulse;
 use crate::store::{Queued, Store, StoreOptions};
 use gateway::names::Names;
 use gateway::observation::{Frame, MacAddr, Sighting};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use visit_core::engine::EngineConfig;
@@ -21,7 +21,7 @@ use visit_core::site::{SensorIx, Site, ZoneKind};
 use visit_core::time::Span;
 
 /// A pipeline that hears for the demo's site, and the ears.
-fn pipeline(site: &Arc<Site>, store: &Store) -> (Pipeline, Ears, watch::Receiver<serde_json::Value>) {
+fn pipeline(site: &Arc<Site>, store: &Store) -> (Pipeline, Ears, Pulse) {
     let (ears, hearing) = Ears::new(site);
     let desk = Desk::new(Arc::new(Names::from(&**site)), BusinessCalendar::new(site).unwrap());
     let watch = Watch::new((0, 1440), TimeZone::UTC, Duration::from_secs(3600));
@@ -29,7 +29,7 @@ fn pipeline(site: &Arc<Site>, store: &Store) -> (Pipeline, Ears, watch::Receiver
     let ((_, deliveries), (_, lists)) = (Intake::new(), mpsc::channel(1));
     let live =
         LiveInput { hearing, heard: 0, deliveries, desk, board: Board::default(), watch, lists, received: 0 };
-    let (health, health_seen) = watch::channel(serde_json::Value::Null);
+    let pulse = Pulse::default();
     let config = EngineConfig { map_version: site.version(), ..EngineConfig::default() };
     let pipeline = Pipeline {
         input: Input::Live(Box::new(live)),
@@ -38,10 +38,9 @@ fn pipeline(site: &Arc<Site>, store: &Store) -> (Pipeline, Ears, watch::Receiver
         store: store.clone(),
         pace: Pace::AsFastAsPossible,
         checkpoint: Duration::from_secs(300),
-        health,
-        config: Standing::default(),
+        pulse: pulse.clone(),
     };
-    (pipeline, ears, health_seen)
+    (pipeline, ears, pulse)
 }
 
 /// The ear of the entrance, and its sensor.
@@ -76,7 +75,7 @@ async fn what_an_ear_hears_becomes_an_event_and_health_says_who_hears() {
     let site = Arc::new(parse_site("site.toml", TOML).unwrap().value);
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = Store::open(dir.path(), &StoreOptions::new(wall_clock())).unwrap();
-    let (pipeline, ears, health_seen) = pipeline(&site, &store);
+    let (pipeline, ears, pulse) = pipeline(&site, &store);
     let (ear, sensor) = door(&site, &ears);
     // What waited while the pipeline was busy is not late.
     hear(&ear, sensor, &[100, 80, 60, 40, 20, 0]);
@@ -92,7 +91,7 @@ async fn what_an_ear_hears_becomes_an_event_and_health_says_who_hears() {
     let report = running.await.unwrap().unwrap();
     let known = report.observations - 6;
     assert!(known >= site.sensors.len() as u64, "of each sensor it is known whether it hears: {known}");
-    let health = health_seen.borrow();
+    let health = serde_json::to_value(&*pulse.last().unwrap()).unwrap();
     assert_eq!(health["source"]["heard"], 6);
     let door = &health["ears"]["node door"];
     assert_eq!((&door["up"], &door["problem"]), (&false.into(), &"it was pulled out".into()));
@@ -106,7 +105,7 @@ async fn who_is_here_is_the_same_visit_in_the_next_life_of_the_daemon() {
     let options = StoreOptions::new(wall_clock());
     let (store, recovered) = Store::open(dir.path(), &options).unwrap();
     drop(recovered);
-    let (first, ears, _health) = pipeline(&site, &store);
+    let (first, ears, _pulse) = pipeline(&site, &store);
     let (ear, sensor) = door(&site, &ears);
     hear(&ear, sensor, &[100, 80, 60, 40, 20, 0]);
     let (cancel, parting) = (CancellationToken::new(), Parting::default());
@@ -122,7 +121,7 @@ async fn who_is_here_is_the_same_visit_in_the_next_life_of_the_daemon() {
     store.close().await.unwrap();
 
     let (store, recovered) = Store::open(dir.path(), &options).unwrap();
-    let (mut second, ears, _health) = pipeline(&site, &store);
+    let (mut second, ears, _pulse) = pipeline(&site, &store);
     second.go_on(&state, recovered, wall_clock()).unwrap();
     let (known, fresh) = (second.room.devices(), pipeline(&site, &store).0.room.devices());
     assert_eq!((known, fresh), (1, 0));

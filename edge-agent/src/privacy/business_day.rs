@@ -50,6 +50,12 @@ impl BusinessCalendar {
         self.end
     }
 
+    /// When the business day of `at` began.
+    pub fn start(&mut self, at: Timestamp) -> Timestamp {
+        self.day(at);
+        self.start
+    }
+
     fn look_up(&mut self, at: Timestamp) {
         let at = Timestamp::from_micros(at.as_micros().clamp(FIRST_US, LAST_US));
         let moment = Moment::from_microsecond(at.as_micros()).unwrap_or(Moment::UNIX_EPOCH);

@@ -114,7 +114,7 @@ impl Which {
 }
 
 /// How a list is: for health and the log. Nothing of its content.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ListState {
     /// Entries in force.
     pub entries: usize,

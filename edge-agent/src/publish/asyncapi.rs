@@ -7,6 +7,7 @@
 use super::message::{GatewayStatus, Identity, Message, OfflineReason};
 use super::{MqttConfig, Protocol};
 use crate::config::SiteMapMessage;
+use crate::status::Health;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use visit_core::event::{CloudEvent, Extra, samples, schema};
@@ -31,6 +32,7 @@ pub fn documents() -> Vec<Document> {
     all.push(document("config.site-map.schema.json", &site_map_schema()));
     let map = serde_json::to_value(site_map_sample()).expect("text and numbers always serialise");
     all.push(document("samples/config.site-map.json", &map));
+    all.push(document("gateway.health.schema.json", &health_schema()));
     for event in samples::all() {
         let json = CloudEvent { event: &event, extra: &Extra::default() }.to_json();
         let value = serde_json::from_str(&json).expect("what was serialised is JSON");
@@ -39,13 +41,37 @@ pub fn documents() -> Vec<Document> {
     for (name, reason) in [("online", None), ("offline", Some(OfflineReason::Lost))] {
         all.push(document(&format!("samples/gateway.status.{name}.json"), &status_sample(reason)));
     }
+    all.push(document("samples/gateway.health.json", &serde_json::json!(Health::sample())));
     all.sort_by(|a, b| a.path.cmp(&b.path));
     all
 }
 
 fn document(path: &str, value: &Value) -> Document {
-    let text = serde_json::to_string_pretty(value).expect("a JSON value always serialises") + "\n";
+    let mut value = value.clone();
+    drop_sizes(&mut value);
+    let text = serde_json::to_string_pretty(&value).expect("a JSON value always serialises") + "\n";
     Document { path: path.into(), text }
+}
+
+/// Takes out formats that say how wide a number is in Rust: JSON Schema knows none of them (2020-12 §7.3), and strict
+/// validators refuse what they do not know. Limits are said by `minimum` and `maximum`.
+fn drop_sizes(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            let size = |format: &Value| {
+                let format = format.as_str().unwrap_or("");
+                ["int", "uint", "float", "double"].iter().any(|kind| {
+                    format.strip_prefix(kind).is_some_and(|bits| bits.bytes().all(|b| b.is_ascii_digit()))
+                })
+            };
+            if object.contains_key("type") && object.get("format").is_some_and(size) {
+                object.remove("format");
+            }
+            object.values_mut().for_each(drop_sizes);
+        }
+        Value::Array(array) => array.iter_mut().for_each(drop_sizes),
+        _ => {}
+    }
 }
 
 fn status_schema() -> Value {
@@ -69,6 +95,14 @@ fn site_map_sample() -> SiteMapMessage {
         [[zone]]\nid = \"F1-Z01\"\nfloor = \"F1\"\nkind = \"entrance\"\nposition = [0.0, 0.0]\nneighbours = []\n\n\
         [[sensor]]\nid = \"F1-S01\"\nzone = \"F1-Z01\"\n";
     SiteMapMessage::new(7, text.into(), "Li Wei", "2025-11-21T09:00:00.000Z".into())
+}
+
+fn health_schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize().with(|s| s.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<Health>().to_value();
+    schema["$id"] = "urn:edge-agent:v1:gateway.health".into();
+    schema["title"] = "Gateway health".into();
+    schema
 }
 
 fn status_sample(reason: Option<OfflineReason>) -> Value {
@@ -96,8 +130,19 @@ pub fn asyncapi() -> Value {
             content_type: CloudEvent::CONTENT_TYPE,
             retain: flow,
             expiry: flow.then_some(900),
-            payload: event.schema,
+            payload: event.schema.clone(),
         });
+        if flow {
+            parts.add(&Channel {
+                name: "flow.longer",
+                address: &format!("mall/v1/{{site}}/{}/{{period}}", event.topic),
+                title: "客流 flow of an hour or a day",
+                content_type: CloudEvent::CONTENT_TYPE,
+                retain: true,
+                expiry: Some(900),
+                payload: event.schema,
+            });
+        }
     }
     parts.add(&Channel {
         name: "gateway.status",
@@ -115,7 +160,7 @@ pub fn asyncapi() -> Value {
         content_type: "application/json",
         retain: true,
         expiry: Some(180),
-        payload: json!({ "type": "object", "description": "Counters and states; fields may be added and removed." }),
+        payload: health_schema(),
     });
     parts.add(&Channel {
         name: SITE_MAP,
@@ -126,7 +171,7 @@ pub fn asyncapi() -> Value {
         expiry: None,
         payload: site_map_schema(),
     });
-    json!({
+    let mut document = json!({
         "asyncapi": "3.0.0",
         "info": {
             "title": "edge-agent: visit events of a shopping mall",
@@ -145,7 +190,9 @@ pub fn asyncapi() -> Value {
         "channels": parts.channels,
         "operations": parts.operations,
         "components": { "messages": parts.messages },
-    })
+    });
+    drop_sizes(&mut document);
+    document
 }
 
 #[derive(Default)]
@@ -218,9 +265,10 @@ impl Parts {
 
 const SITE_MAP: &str = "config.site-map";
 
-const PARAMETERS: [(&str, &str); 4] = [
+const PARAMETERS: [(&str, &str); 5] = [
     ("site", "Site id of the site map"),
     ("gateway", "Gateway id"),
     ("scope", "site, floor or zone"),
+    ("period", "hour (local) or day (business day)"),
     ("id", "Id of the site, floor or zone in the site map"),
 ];

@@ -111,6 +111,12 @@ pub fn default_client_id(site: &str, gateway: &str) -> String {
 }
 
 impl MqttConfig {
+    /// User name and password; an empty password where there is none.
+    pub(crate) fn credentials(&self) -> Option<(&str, &str)> {
+        let user = self.username.as_deref()?;
+        Some((user, self.password.as_ref().map_or("", |p| p.reveal())))
+    }
+
     /// Everything that is wrong with the values; touches no file (for those see [`TlsConfig::load`]).
     pub fn problems(&self) -> Vec<ConfigProblem> {
         let mut found = Vec::new();

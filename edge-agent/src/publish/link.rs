@@ -140,7 +140,7 @@ fn options_v5(config: &MqttConfig, id: String, transport: Transport, will: Messa
         .set_connection_timeout(config.connect_timeout.as_secs() + 1)
         .set_outgoing_inflight_upper_limit(packet_ids(config))
         .set_last_will(mqtt5::LastWill::new(will.topic, will.payload, QoS5::AtLeastOnce, will.retain, None));
-    if let Some((user, password)) = credentials(config) {
+    if let Some((user, password)) = config.credentials() {
         options.set_credentials(user, password);
     }
     options
@@ -156,7 +156,7 @@ fn options_v4(config: &MqttConfig, id: String, transport: Transport, will: Messa
         // Incoming: acknowledgements only. Outgoing: the size is checked before a message is submitted.
         .set_max_packet_size(10 << 10, 1 << 20)
         .set_last_will(rumqttc::LastWill::new(will.topic, will.payload, QoS::AtLeastOnce, will.retain));
-    if let Some((user, password)) = credentials(config) {
+    if let Some((user, password)) = config.credentials() {
         options.set_credentials(user, password);
     }
     options
@@ -174,11 +174,6 @@ fn address(config: &MqttConfig) -> String {
         Ok(ip) => format!("[{ip}]"),
         Err(_) => config.host.clone(),
     }
-}
-
-fn credentials(config: &MqttConfig) -> Option<(&str, &str)> {
-    let user = config.username.as_deref()?;
-    Some((user, config.password.as_ref().map_or("", |p| p.reveal())))
 }
 
 enum EventLoop {

@@ -21,6 +21,7 @@ mod message;
 mod outbox;
 mod parting;
 mod poison;
+pub mod probe;
 mod session;
 mod stats;
 

@@ -21,7 +21,7 @@ mod standing;
 
 pub use diff::{Change, changes};
 pub use manager::{reload_begins, reload_is_over};
-pub use standing::{InForce, Standing};
+pub use standing::{InForce, MapInForce, Standing};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

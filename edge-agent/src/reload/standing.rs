@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Standing(Arc<Mutex<InForce>>);
 
 /// `config` of the health report.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct InForce {
     /// As events have it, eight hexadecimal digits.
     pub version: String,
@@ -28,10 +28,10 @@ pub struct InForce {
 }
 
 /// The site map that is in force.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct MapInForce {
     /// `file` or `topic`.
-    pub from: &'static str,
+    pub from: String,
     /// Of a published one.
     pub version: Option<u64>,
     /// Of its text.
@@ -41,7 +41,7 @@ pub struct MapInForce {
     /// And when.
     pub signed_off_at: Option<String>,
     /// Published ones that were refused since start, by reason.
-    pub refused: BTreeMap<&'static str, u64>,
+    pub refused: BTreeMap<String, u64>,
     /// Why the last one was refused; nothing once one was taken.
     pub problem: Option<String>,
 }
@@ -53,7 +53,7 @@ impl Standing {
             let map = config.published.as_ref();
             now.version = format!("{:08x}", config.version);
             now.since = at;
-            now.site_map.from = if map.is_some() { "topic" } else { "file" };
+            now.site_map.from = if map.is_some() { "topic" } else { "file" }.to_owned();
             now.site_map.version = map.map(|map| map.version);
             now.site_map.sha256 = sha256(&config.site_text);
             now.site_map.signed_off_by = map.map(|map| map.signed_off_by.clone());
@@ -89,7 +89,7 @@ impl Standing {
     /// A published site map was refused.
     pub fn map_refused(&self, refused: &Refused) {
         self.change(|now| {
-            *now.site_map.refused.entry(refused.reason).or_default() += 1;
+            *now.site_map.refused.entry(refused.reason.to_owned()).or_default() += 1;
             now.site_map.problem = Some(shorten(&refused.why));
         });
     }

@@ -1,8 +1,9 @@
 //! What the configuration finds around it on this machine. Nothing is written.
 
 use super::Report;
+use super::host::{file_system, is_synchronised, readable_by_service};
 use crate::config::{
-    AgentConfig, MqttSettings, MqttTlsSettings, PrivacySettings, SourceSettings, StoreSettings,
+    AgentConfig, MqttSettings, MqttTlsSettings, PrivacySettings, SourceSettings, StoreSettings, WebSettings,
 };
 use crate::privacy::lists::{self, Which};
 use crate::privacy::{BusinessCalendar, SEED_DAY, STAFF_FILE, fixtures, inspect_key_file};
@@ -32,11 +33,12 @@ pub(super) fn examine(agent: &AgentConfig, site: Option<&Site>, offline: bool, r
     key_file(&agent.privacy, today, report);
     people(&agent.privacy, report);
     password(&agent.mqtt, report);
+    web(&agent.web, report);
     if let Some(tls) = &agent.mqtt.tls {
         tls_files("mqtt.tls", tls, report);
     }
     if !offline {
-        reach("broker", &agent.mqtt.host, agent.mqtt.port, report);
+        super::broker::examine(agent, site, report);
     }
     if my_uid() == Some(0) {
         report.right("checked as root: the daemon may see less; sudo -u edge-agent edge-agent check tells");
@@ -68,7 +70,9 @@ fn store(store: &StoreSettings, report: &mut Report) {
     let dir = &store.dir;
     let shown = dir.display();
     // The daemon makes the folder; here it is enough that it could.
-    let Some(existing) = dir.ancestors().find(|p| p.exists()) else {
+    // Below the current folder the last ancestor is the empty path.
+    let here = |p: &'_ Path| if p.as_os_str().is_empty() { Path::new(".").to_owned() } else { p.to_owned() };
+    let Some(existing) = dir.ancestors().map(here).find(|p| p.exists()) else {
         report.error(
             format!("store {shown}: no such folder"),
             format!("sudo install -d -o edge-agent {shown}"),
@@ -80,10 +84,12 @@ fn store(store: &StoreSettings, report: &mut Report) {
         report.error(what, "set store.dir to a folder");
         return;
     }
+    let existing = existing.as_path();
     if let Err(e) = access(existing, AccessFlags::W_OK | AccessFlags::X_OK) {
         let what = format!("store {shown}: cannot write in {}: {}", existing.display(), e.desc());
         report.error(what, format!("sudo install -d -o edge-agent {shown}"));
     }
+    file_system(existing, &shown.to_string(), report);
     #[allow(clippy::unnecessary_cast)] // on 32-bit machines both are narrower
     let free = statvfs(existing).map(|s| s.blocks_available() as u64 * s.fragment_size() as u64);
     match free {
@@ -107,12 +113,18 @@ fn clock(report: &mut Report) -> Timestamp {
     let now = Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
     if now < Timestamp::from_micros(i64::from(SEED_DAY) * 86_400_000_000) {
         report.error(format!("the clock says {now}, which is past"), "sudo timedatectl set-ntp true");
-    } else if Path::new("/run/systemd/timesync/synchronized").exists() {
-        report.right(format!("clock: {now}, synchronised"));
-    } else {
-        // systemd's daemon leaves that mark; others (chrony, ntpd) have to be asked.
-        let what = format!("clock: {now}; whether it is synchronised cannot be told from here");
-        report.warn(what, "timedatectl show -p NTPSynchronized");
+        return now;
+    }
+    match is_synchronised() {
+        Some(true) => report.right(format!("clock: {now}, synchronised")),
+        Some(false) => report.warn(
+            format!("clock: {now}, not synchronised: times of events may be wrong, and TLS may fail"),
+            "sudo timedatectl set-ntp true; timedatectl timesync-status",
+        ),
+        None => report.warn(
+            format!("clock: {now}; whether it is synchronised cannot be told from here"),
+            "timedatectl show -p NTPSynchronized; chronyc tracking",
+        ),
     }
     now
 }
@@ -201,6 +213,27 @@ fn list(what: &str, of: &str, next: &str, which: Which, path: &Path, report: &mu
     }
 }
 
+/// The operators' page. What is wrong with its address and token the configuration has said.
+fn web(web: &WebSettings, report: &mut Report) {
+    if !web.enabled {
+        report.right("web page: switched off");
+        return;
+    }
+    if let Some(path) = &web.token_file {
+        let shown = path.display();
+        let next = format!("(umask 077; openssl rand -hex 32 > {shown})");
+        match fs::read_to_string(path) {
+            Err(e) => report.error(format!("web.token_file {shown}: {e}"), next),
+            Ok(text) if !text.lines().any(|line| line.trim().len() >= 16) => {
+                report.error(format!("web.token_file {shown} holds no token of 16 characters or more"), next);
+            }
+            Ok(_) => private(path, "web.token_file", report),
+        }
+    }
+    let tls = if web.listen.ip().is_loopback() { "from this machine only" } else { "without TLS of its own" };
+    report.right(format!("web page: http://{}/, {tls}", web.listen));
+}
+
 fn password(mqtt: &MqttSettings, report: &mut Report) {
     let Some(path) = &mqtt.password_file else { return };
     let shown = path.display();
@@ -214,6 +247,7 @@ fn password(mqtt: &MqttSettings, report: &mut Report) {
 }
 
 pub(super) fn private(path: &Path, what: &str, report: &mut Report) {
+    readable_by_service(path, report);
     let mode = fs::metadata(path).map_or(0, |m| m.permissions().mode());
     let shown = path.display();
     if mode & 0o007 != 0 {
@@ -276,6 +310,12 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 
 /// Whether somebody listens there.
 pub(super) fn reach(what: &str, host: &str, port: u16, report: &mut Report) {
+    // What it answers is not asked.
+    drop(open(what, host, port, report));
+}
+
+/// A connection to whoever listens there.
+pub(super) fn open(what: &str, host: &str, port: u16, report: &mut Report) -> Option<TcpStream> {
     let next = format!("is the {what} up, and does the firewall let us through? nc -vz {host} {port}");
     let host = host.to_owned();
     let name = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
@@ -286,7 +326,7 @@ pub(super) fn reach(what: &str, host: &str, port: u16, report: &mut Report) {
             let mut last = std::io::Error::other("the name has no address");
             for address in (host.as_str(), port).to_socket_addrs()?.take(MAX_ADDRESSES) {
                 match TcpStream::connect_timeout(&address, CONNECT) {
-                    Ok(_) => return Ok(address),
+                    Ok(stream) => return Ok((address, stream)),
                     Err(e) => last = e,
                 }
             }
@@ -296,10 +336,14 @@ pub(super) fn reach(what: &str, host: &str, port: u16, report: &mut Report) {
         let _ = tell.send(connect());
     });
     match told.recv_timeout(CONNECT * (MAX_ADDRESSES as u32 + 1)) {
-        Ok(Ok(address)) => report.right(format!("{what} {name}: answers at {address}")),
+        Ok(Ok((address, stream))) => {
+            report.right(format!("{what} {name}: answers at {address}"));
+            return Some(stream);
+        }
         Ok(Err(e)) => report.error(format!("{what} {name}: {e}"), next),
         Err(_) => report.error(format!("{what} {name}: no answer in time"), next),
     }
+    None
 }
 
 /// Whose process this is.

@@ -26,11 +26,15 @@ pub(super) fn examine(agent: &AgentConfig, report: &mut Report) {
             RadioSettings::Wifi(settings) => {
                 if !wifi_seen {
                     capabilities(report);
+                    super::host::switched_off("wlan", report);
                 }
                 wifi_seen = true;
                 wifi(i, settings, report);
             }
-            RadioSettings::Ble(settings) => ble(i, settings, report),
+            RadioSettings::Ble(settings) => {
+                super::host::switched_off("bluetooth", report);
+                ble(i, settings, report);
+            }
         }
     }
 }

@@ -22,6 +22,29 @@ fn folder(port: u16, more: &str) -> tempfile::TempDir {
     dir
 }
 
+/// Answers one connection as a broker that takes everything would: CONNACK, then PUBREC for each PUBLISH.
+fn broker() -> u16 {
+    use std::io::{Read as _, Write as _};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut packet = [0; 512];
+            while let Ok(n) = stream.read(&mut packet) {
+                let answer: &[u8] = match packet[0] & 0xf0 {
+                    _ if n == 0 => break,
+                    0x10 => &[0x20, 3, 0, 0, 0],
+                    0x30 => &[0x50, 2, 0, 1],
+                    _ => break,
+                };
+                let _ = stream.write_all(answer);
+            }
+        }
+    });
+    port
+}
+
 fn check(dir: &Path, offline: bool) -> Report {
     examine(&CheckArgs { config: dir.join("agent.toml"), site: None, offline })
 }
@@ -32,13 +55,19 @@ fn errors(report: &Report) -> Vec<&str> {
 
 #[test]
 fn a_gateway_where_all_is_right_passes_and_nothing_was_made() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let dir = folder(listener.local_addr().unwrap().port(), "store.max_bytes = 1048576");
+    let dir = folder(broker(), "store.max_bytes = 1048576");
     let report = check(dir.path(), false);
     assert_eq!(errors(&report), [""; 0]);
     assert_eq!(report.exit(), Exit::Ok);
     let text = report.to_string();
-    for right in ["floors 1, zones 1, sensors 1, tills 0", "answers at 127.0.0.1", "none yet", "MiB free"] {
+    for right in [
+        "floors 1, zones 1, sensors 1, tills 0",
+        "answers at 127.0.0.1",
+        "lets us in without TLS",
+        "may publish events",
+        "none yet",
+        "MiB free",
+    ] {
         assert!(text.contains(right), "{right} in {text}");
     }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
@@ -130,4 +159,30 @@ fn a_client_certificate_has_to_fit_its_key() {
     assert!(report.errors.len() == 1 && report.errors[0].what.contains("do not go together"), "{report}");
     fs::write(dir.path().join("b.key"), a.signing_key.serialize_pem()).unwrap();
     assert_eq!(errors(&check(dir.path(), true)), [""; 0]);
+}
+
+#[test]
+fn somebody_who_listens_and_is_no_broker_is_told_from_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let dir = folder(listener.local_addr().unwrap().port(), "");
+    std::thread::spawn(move || {
+        use std::io::Write as _;
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.6\r\n");
+        std::thread::sleep(std::time::Duration::from_secs(2));
+    });
+    let report = check(dir.path(), false);
+    assert!(
+        report.errors.len() == 1 && report.errors[0].what.contains("does not answer in MQTT"),
+        "{report}"
+    );
+}
+
+#[test]
+fn positions_that_nobody_measured_are_counted() {
+    let dir = folder(1, "");
+    let text = SITE.replace("sensor = [", "# position to be measured\nsensor = [ # to be measured\n");
+    fs::write(dir.path().join("site.toml"), text).unwrap();
+    let report = check(dir.path(), true);
+    assert!(report.warnings.iter().any(|w| w.what.contains("1 positions were made up")), "{report}");
 }

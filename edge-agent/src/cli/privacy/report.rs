@@ -232,6 +232,20 @@ fn sent(config: &Config, out: &mut String) {
     }
     row(out, &topic("privacy/#"), "degraded, erased, changed: what recipients have to know of their data");
     row(out, &topic("gateway/#"), "health of the gateway: counts, no pseudonyms");
+    let web = &config.agent.web;
+    let page = match (web.enabled, &web.token_file) {
+        (false, _) => "switched off".to_owned(),
+        (true, token) => format!(
+            "http://{}/ to {}: flow figures as sent; visits of the day by how far they came, 1 to {} withheld{}; the newest {} events by the minute, in the smallest place with {} people; no pseudonym, visit, member or amount; in memory, until the day is over or the daemon stops",
+            web.listen,
+            if token.is_some() { "who has a token" } else { "whoever is on this machine" },
+            privacy.k.saturating_sub(1),
+            if privacy.mode == PrivacyMode::Count { " (in this mode: none)" } else { "" },
+            crate::status::today::LINES,
+            privacy.k,
+        ),
+    };
+    row(out, "web page", &page);
     row(
         out,
         "how long there",

@@ -12,10 +12,10 @@ use crate::pipeline::{EngineRoom, Input, KnowledgeFile, Pipeline, State, wall_cl
 use crate::privacy::{Privacy, span};
 use crate::publish::{Identity, MqttConfig, Parting, Publisher};
 use crate::reload::{Standing, listen};
+use crate::status::{Gateway, Status, web};
 use crate::store::Store;
-use serde_json::Value;
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -34,7 +34,7 @@ pub(super) struct Before {
 /// Ready to run.
 pub(super) struct Life {
     pipeline: Pipeline,
-    health: watch::Receiver<Value>,
+    status: Status,
     mqtt: MqttConfig,
     who: Identity,
     /// Ends this life; the daemon's end does so too.
@@ -105,8 +105,20 @@ impl Life {
         let options = store_options(agent, &site, version, now);
         let (store, recovered) = Store::open(&agent.store.dir, &options).map_err(|e| store_failure(&e))?;
         let session = recovered.session;
-        let (health, health_seen) = watch::channel(Value::Null);
         let cancel = stop.child_token();
+        let status = Status::new(Gateway {
+            site: site.clone(),
+            gateway: agent.gateway.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            session,
+            started_at: now,
+            mode: agent.privacy.mode,
+            k: agent.privacy.k,
+            store_dir: agent.store.dir.clone(),
+            max_bytes: agent.store.max_bytes,
+            live,
+            config: standing.clone(),
+        });
         let mut rest = Rest { tasks: JoinSet::new(), radios: None };
         let input = match source {
             Some(source) => Input::Source(source),
@@ -127,6 +139,9 @@ impl Life {
                 Input::Live(Box::new(feeds.input))
             }
         };
+        if agent.web.enabled {
+            rest.tasks.spawn(web::serve(agent.web.clone(), status.clone(), cancel.clone()));
+        }
         if agent.site_map_topic {
             let follower = listen::Follower {
                 broker: mqtt.clone(),
@@ -141,16 +156,8 @@ impl Life {
             room = room.with_knowledge(KnowledgeFile::new(&agent.store.dir, version));
         }
         let checkpoint = agent.store.checkpoint;
-        let mut pipeline = Pipeline {
-            input,
-            privacy,
-            room,
-            store: store.clone(),
-            pace,
-            checkpoint,
-            health,
-            config: standing.clone(),
-        };
+        let mut pipeline =
+            Pipeline { input, privacy, room, store: store.clone(), pace, checkpoint, pulse: status.pulse() };
         let resumed = match (&before.state, before.cut) {
             (Some(state), None) => pipeline.go_on(state, recovered, now),
             (Some(_), Some(why)) => {
@@ -176,7 +183,7 @@ impl Life {
             "edge-agent {} is running",
             env!("CARGO_PKG_VERSION")
         );
-        Ok(Self { pipeline, health: health_seen, mqtt, who: identity(config, session), cancel, rest })
+        Ok(Self { pipeline, status, mqtt, who: identity(config, session), cancel, rest })
     }
 
     /// Runs to its end; see [`agent::serve`].
@@ -185,9 +192,9 @@ impl Life {
         announced: bool,
         parting: Parting,
     ) -> Result<(AgentReport, Rest), Failure> {
-        let Self { pipeline, health, mqtt, who, cancel, rest } = self;
+        let Self { pipeline, status, mqtt, who, cancel, rest } = self;
         let succession = Succession { announced, parting };
-        let report = agent::serve(pipeline, health, mqtt, who, cancel, succession).await;
+        let report = agent::serve(pipeline, status, mqtt, who, cancel, succession).await;
         report.map(|report| (report, rest)).map_err(|e| agent_failure(&e))
     }
 }

@@ -1,6 +1,7 @@
 //! What the whole day came to.
 
-use super::{KINDS, pad, text};
+use crate::lines::text::pad;
+use crate::lines::{EVERY_DAY, KINDS, Kind};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -31,7 +32,7 @@ pub struct Summary {
 impl Summary {
     /// Takes in an event. One whose id was seen before counts as that and as nothing else.
     pub fn add(&mut self, event: &Value) {
-        let Some(&(kind, ..)) = KINDS.iter().find(|k| k.0 == text(event, "type")) else {
+        let Some(kind) = Kind::of(text(event, "type")).map(|k| k.event_type) else {
             self.not_ours += 1;
             return;
         };
@@ -75,9 +76,9 @@ impl Summary {
         self.twice
     }
 
-    /// Types of the contract of which no event came.
+    /// Types of which every day has events, and of which none came.
     pub fn missing(&self) -> impl Iterator<Item = &'static str> + '_ {
-        KINDS.iter().map(|k| k.0).filter(|&t| self.count(t) == 0)
+        KINDS[..EVERY_DAY].iter().map(|k| k.event_type).filter(|&t| self.count(t) == 0)
     }
 
     /// The table printed at the end, several lines, each with a line end.
@@ -88,8 +89,11 @@ impl Summary {
             let line = format!("  {}{value:>12}", pad(label, 28));
             let _ = writeln!(out, "{}", line.trim_end());
         };
-        for (kind, chinese, name, _) in KINDS {
-            row(&format!("{chinese} {name}"), &self.count(kind).to_string());
+        for (i, kind) in KINDS.iter().enumerate() {
+            let n = self.count(kind.event_type);
+            if i < EVERY_DAY || n > 0 {
+                row(&format!("{} {}", kind.chinese, kind.name), &n.to_string());
+            }
         }
         row("", "");
         let visitors = self.arrived.saturating_sub(self.merged_away + self.not_visitors);
@@ -119,5 +123,59 @@ impl Summary {
             let visit = data.get("attribution").and_then(|a| a.get("visit_id"));
             self.sales_matched += u64::from(visit.is_some_and(Value::is_string));
         }
+    }
+}
+
+fn text<'a>(data: &'a Value, key: &str) -> &'a str {
+    data.get(key).and_then(Value::as_str).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_summary_counts_each_fact_once() {
+        let mut summary = Summary::default();
+        let mut add = |id: &str, kind: &str, data: Value| {
+            summary.add(&json!({"id": id, "type": kind, "data": data}));
+        };
+        add("1", "mall.visit.arrived", json!({}));
+        add("2", "mall.visit.arrived", json!({}));
+        add("3", "mall.visit.arrived", json!({}));
+        add("3", "mall.visit.arrived", json!({}));
+        add("4", "mall.visit.merged", json!({"merged": ["a", "b"]}));
+        add("5", "mall.visit.exited", json!({"reason": "not_a_visitor"}));
+        add("6", "mall.visit.bag_carried", json!({}));
+        add("7", "mall.receipt.recorded", json!({"type": "sale", "attribution": {"visit_id": "a"}}));
+        add("8", "mall.receipt.recorded", json!({"type": "sale", "attribution": {"visit_id": null}}));
+        add("9", "mall.receipt.recorded", json!({"type": "refund", "retracts": "6"}));
+        add("a", "something.else", json!({}));
+        assert_eq!((summary.events(), summary.seen_twice()), (9, 1));
+        assert_eq!(summary.missing().count(), 13 - 5);
+        let want = "  临场 approached                        0
+  路过 passed by                         0
+  进场 arrived                           3
+  爬楼 floor changed                     0
+  驻留 dwell started                     0
+  驻留 dwell ended                       0
+  提袋 bag carried                       1
+  离店 exited                            1
+  返回 resumed                           0
+  合并 merged                            1
+  识别 linked                            0
+  小票 receipt                           3
+  客流 flow                              0
+
+  visitors                               1
+  bags                                   0
+  sales matched to a visit          1 of 2
+  event ids seen twice                   1
+  messages not ours                      1
+  events                                 9
+  events a second                        2
+";
+        assert_eq!(summary.table(Duration::from_secs(4)), want);
     }
 }

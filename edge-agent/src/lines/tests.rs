@@ -1,12 +1,13 @@
 use super::*;
+use jiff::tz::TimeZone;
 use serde_json::json;
-use std::time::Duration;
+use text::width;
 
 fn view() -> View {
-    let mut view = View::new(TimeZone::get("Asia/Shanghai").unwrap(), Style::default());
-    view.places.insert("F1-north".into(), "F1 North Gate".into());
-    view.places.insert("F2-02".into(), "F2 Kite & Clover".into());
-    view
+    let names = Names::new(TimeZone::get("Asia/Shanghai").unwrap())
+        .with_zone("F1-north", "F1", "North Gate")
+        .with_zone("F2-02", "F2", "Kite & Clover");
+    View::new(names, Style { ids: true, ..Style::default() })
 }
 
 fn event(kind: &str, mut data: Value) -> Value {
@@ -94,12 +95,12 @@ fn flow_of_the_site_is_shown_and_that_of_zones_only_when_asked_for() {
 #[test]
 fn hostile_text_neither_reaches_the_terminal_nor_widens_the_line() {
     let evil = "\x1b[2J\u{202e}名".repeat(200);
-    for kind in KINDS {
+    for kind in &KINDS {
         let data = json!({"scope": "site", "zone": evil, "from_floor": evil, "floor": evil, "member": evil, "visit_id": evil,
             "identity": evil, "duration_s": 1e300, "confidence": 1e300, "purchases": u64::MAX, "footfall": u64::MAX,
             "amount_minor": i64::MIN, "currency": evil, "receipt": {"amount_minor": i64::MIN, "currency": evil},
             "occupancy": {"estimate": 1e300}});
-        let line = line(kind.0, data);
+        let line = line(kind.event_type, data);
         assert!(width(&line) <= WIDTH, "{line}");
         assert!(!line.contains(['\x1b', '\u{202e}', '\n']), "{line}");
     }
@@ -136,50 +137,4 @@ fn colour_needs_a_terminal_and_no_veto() {
     assert!(Style::for_output(true, Some(OsStr::new(""))).colour);
     assert!(!Style::for_output(true, Some(OsStr::new("1"))).colour);
     assert!(!Style::for_output(false, None).colour);
-}
-
-#[test]
-fn the_summary_counts_each_fact_once() {
-    let mut summary = Summary::default();
-    let mut add = |id: &str, kind: &str, data: Value| {
-        let mut e = event(kind, data);
-        e["id"] = json!(id);
-        summary.add(&e);
-    };
-    add("1", "mall.visit.arrived", json!({}));
-    add("2", "mall.visit.arrived", json!({}));
-    add("3", "mall.visit.arrived", json!({}));
-    add("3", "mall.visit.arrived", json!({}));
-    add("4", "mall.visit.merged", json!({"merged": ["a", "b"]}));
-    add("5", "mall.visit.exited", json!({"reason": "not_a_visitor"}));
-    add("6", "mall.visit.bag_carried", json!({}));
-    add("7", "mall.receipt.recorded", json!({"type": "sale", "attribution": {"visit_id": "a"}}));
-    add("8", "mall.receipt.recorded", json!({"type": "sale", "attribution": {"visit_id": null}}));
-    add("9", "mall.receipt.recorded", json!({"type": "refund", "retracts": "6"}));
-    add("a", "something.else", json!({}));
-    assert_eq!((summary.events(), summary.seen_twice()), (9, 1));
-    assert_eq!(summary.missing().count(), 13 - 5);
-    let want = "  临场 approached                        0
-  路过 passed by                         0
-  进场 arrived                           3
-  爬楼 floor changed                     0
-  驻留 dwell started                     0
-  驻留 dwell ended                       0
-  提袋 bag carried                       1
-  离店 exited                            1
-  返回 resumed                           0
-  合并 merged                            1
-  识别 linked                            0
-  小票 receipt                           3
-  客流 flow                              0
-
-  visitors                               1
-  bags                                   0
-  sales matched to a visit          1 of 2
-  event ids seen twice                   1
-  messages not ours                      1
-  events                                 9
-  events a second                        2
-";
-    assert_eq!(summary.table(Duration::from_secs(4)), want);
 }
