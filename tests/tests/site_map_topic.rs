@@ -8,7 +8,7 @@ use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
 use system_tests::tills::{SOON, TOKEN, document, post, wait_for};
-use system_tests::{Agent, Broker, Finished, Subscriber, Tills, agent, free_port, skipped};
+use system_tests::{Agent, Broker, Finished, Subscriber, Tills, agent, free_port, skipped, wait_until};
 
 const TOPIC: &str = "mall/v1/mall/config/site-map";
 const IN_FORCE: &str = "the new configuration is in force";
@@ -126,9 +126,13 @@ fn a_published_map_is_taken_when_it_is_good_and_kept_for_a_start_without_a_broke
         assert!(said.contains(&format!("reason=\"{reason}\"")) && said.contains(why), "{reason}: {said}");
     }
     assert_eq!(buy("A4")?, second);
-    let shown = site_map(&tills, &["show"])?.succeeded();
+    // Health follows within seconds.
+    let mut shown = String::new();
+    wait_until("health tells of version 2", SOON, || {
+        shown = site_map(&tills, &["show"]).map(Finished::succeeded).unwrap_or_default();
+        shown.contains("gateway   gw-1: version 2")
+    });
     assert!(shown.contains("published version 2") && shown.contains("copy      version 2"), "{shown}");
-    assert!(shown.contains("gateway   gw-1: version 2"), "{shown}");
     let config = tills.path("agent.toml").display().to_string();
     let checked = agent::run(["check", "--config", &config], SOON)?;
     assert!(checked.output.contains("published version 2, signed off by Li Wei"), "{}", checked.output);

@@ -97,6 +97,9 @@ const OWED: Duration = Duration::from_secs(5);
 /// How long what is in flight is waited for when the daemon goes on in a moment.
 const HASTE: Duration = Duration::from_millis(500);
 
+/// Until health that was not there yet is looked for again.
+const SOON: Duration = Duration::from_secs(1);
+
 /// Places beside the events: birth or farewell, and health.
 const RESERVE: usize = 2;
 
@@ -292,7 +295,12 @@ impl<'a, O: Outbox> Session<'a, O> {
 
     fn report_health(&mut self) -> Result<(), Over> {
         let report = self.cx.health.borrow().clone();
-        if report.is_null() || self.is_out(Tracked::Health) {
+        if report.is_null() {
+            // We were faster than who puts it together; what is retained is of the life before.
+            self.next_health = Instant::now() + SOON;
+            return Ok(());
+        }
+        if self.is_out(Tracked::Health) {
             return Ok(());
         }
         let message = Message::health(self.cx.config, self.cx.who, &report);
