@@ -1,9 +1,13 @@
 //! The daemon put together: pipeline and publisher over one store, from signal to drained.
 
 use crate::pipeline::{Pipeline, PipelineError, PipelineReport, State};
-use crate::publish::{Identity, MqttConfig, Parting, Publisher, PublisherError, PublisherReport};
-use crate::status::Status;
+use crate::publish::{
+    Identity, MqttConfig, Parting, PublishStats, Publisher, PublisherError, PublisherReport,
+};
+use crate::status::{Pulse, Status};
 use crate::store::{Store, StoreError};
+use crate::supervise::Supervisor;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -61,9 +65,18 @@ pub async fn serve(
     let store = pipeline.store.clone();
     let stop_publishing = CancellationToken::new();
     let publisher = Publisher::new(mqtt, who)?.taking_over(announced, parting.clone());
+    let supervisor = Supervisor::from_env()
+        .part("pipeline", pipeline.beat.clone())
+        .asked("store", store.beat(), {
+            let store = store.clone();
+            move || store.nudge()
+        })
+        .part("publisher", publisher.beat());
+    let line = status_line(&store, publisher.stats(), status.pulse());
     let (report, counters) = (status.report(), publisher.stats());
     let keeper = tokio::spawn(status.keep(store.clone(), counters, stop_publishing.clone()));
     let publisher = tokio::spawn(publisher.run(store.clone(), report, stop_publishing.clone()));
+    let watch = supervisor.ready(line);
     let done = pipeline.run_and_hand_over(&cancel, &parting).await;
     match &done {
         Ok((report, _)) if report.ended => {
@@ -74,6 +87,9 @@ pub async fn serve(
         Ok(_) => info!("stopping"),
         Err(why) => warn!("stopping: {why}"),
     }
+    if !parting.goes_on() {
+        watch.stopping();
+    }
     stop_publishing.cancel();
     let publisher = publisher.await?;
     // It holds the store open, and only looks.
@@ -83,6 +99,22 @@ pub async fn serve(
     let (pipeline, state) = done?;
     closed.map_err(AgentError::Close)?;
     Ok(AgentReport { pipeline, publisher, state })
+}
+
+/// How we are, in a line for `systemctl status`.
+fn status_line(
+    store: &Store,
+    publisher: Arc<PublishStats>,
+    pulse: Pulse,
+) -> impl Fn() -> String + Send + use<> {
+    let store = store.clone();
+    move || {
+        let stats = store.stats();
+        let devices = pulse.last().map_or(0, |pipeline| pipeline.devices);
+        let broker = if publisher.is_connected() { "connected" } else { "away" };
+        let full = if stats.low_space { ", the disk is full" } else { "" };
+        format!("{devices} devices, {} events waiting, broker {broker}{full}", stats.depth.total())
+    }
 }
 
 /// Waits until the broker has everything.

@@ -21,5 +21,6 @@ pub mod reload;
 pub mod status;
 pub mod store;
 pub mod story;
+pub mod supervise;
 pub mod survey;
 pub mod watch;

@@ -29,6 +29,7 @@ use crate::publish::Parting;
 use crate::status::health::counted;
 use crate::status::{PipelineHealth, Pulse};
 use crate::store::{Batch, Checkpoint, Committed, Forget, Recovered, Store, StoreError};
+use crate::supervise::Beat;
 use clock::Clock;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -65,6 +66,8 @@ pub struct Pipeline {
     pub checkpoint: Duration,
     /// Where it tells how it is, and what it has committed.
     pub pulse: Pulse,
+    /// Moves with every turn of the loop, for who watches over us.
+    pub beat: Beat,
 }
 
 /// What one life of the daemon hands to the next in the same process: the engine with what belongs to it.
@@ -201,7 +204,7 @@ impl Pipeline {
                 let deadline =
                     self.room.next_deadline().and_then(|due| clock.wait_until(due)).unwrap_or(wait);
                 tokio::select! {
-                    () = tokio::time::sleep(wait.min(deadline).min(HOUSEKEEPING)) => {}
+                    () = tokio::time::sleep(wait.min(deadline).min(self.beat.pace())) => {}
                     () = cancel.cancelled() => break,
                 }
                 if let Some(now) = clock.now() {
@@ -258,6 +261,7 @@ impl Pipeline {
         self.privacy.keep();
         self.report_health();
         report.bad_records = self.input.bad_records();
+        self.beat.finish();
         Ok(report)
     }
 
@@ -300,7 +304,8 @@ impl Pipeline {
         let Some(mut batch) = self.room.take_batch(wall_clock(), checkpoint) else { return Ok(()) };
         self.privacy.gate(&mut batch);
         let seen = self.pulse.see(&batch.events);
-        let Committed { queued, .. } = persist(&self.store, batch, cancel).await?;
+        let stored = persist(&self.store, batch, cancel);
+        let Committed { queued, .. } = self.beat.while_waiting(stored).await?;
         self.pulse.committed(seen);
         report.events += queued;
         Ok(())
@@ -308,6 +313,7 @@ impl Pipeline {
 
     /// Every now and then: the key of the day, the lists of people, what grows old in the store, and a word about health.
     async fn look_after(&mut self, last: &mut Instant) {
+        self.beat.turn();
         if last.elapsed() < HOUSEKEEPING {
             return;
         }
@@ -318,7 +324,7 @@ impl Pipeline {
         }
         let changes = self.privacy.look_after();
         self.withdraw(changes, now).await;
-        if let Err(why) = self.store.look_after(now).await {
+        if let Err(why) = self.beat.while_waiting(self.store.look_after(now)).await {
             error!(
                 "what may no longer be kept could not be taken out of the store, it is tried again: {why}"
             );
@@ -337,7 +343,7 @@ impl Pipeline {
         }
         let (visits, ledger) = (Vec::new(), Vec::new());
         let who = Forget { visits, members, ledger, checkpoint: None, asked: false, at };
-        if let Err(why) = self.store.forget(who).await {
+        if let Err(why) = self.beat.while_waiting(self.store.forget(who)).await {
             error!("members who withdrew their consent could not be taken out of the store: {why}");
         }
     }

@@ -11,6 +11,7 @@ use edge_agent::feeds::http::{self, Push};
 use edge_agent::feeds::tap::queue::Queue;
 use edge_agent::feeds::tap::{Line, Tap, listen, socket};
 use edge_agent::feeds::{Board, Delivery, Intake, Paper};
+use edge_agent::supervise::Beat;
 use gateway::pos::push;
 use gateway::pos::template::Template;
 use std::path::Path;
@@ -91,7 +92,13 @@ async fn a_port_that_is_taken_is_told_and_listened_on_as_soon_as_it_is_free() {
     let (for_http, for_printer) = (free(), free());
     let taken = [for_http, for_printer].map(|at| std::net::TcpListener::bind(at).unwrap());
     let (board, cancel) = (Board::default(), CancellationToken::new());
-    tokio::spawn(listen(vec![tap(for_printer, None)], Queue::default(), board.clone(), cancel.clone()));
+    tokio::spawn(listen(
+        vec![tap(for_printer, None)],
+        Queue::default(),
+        board.clone(),
+        cancel.clone(),
+        Beat::default(),
+    ));
     let (intake, _deliveries) = Intake::new();
     let settings = HttpSettings {
         listen: for_http,
@@ -251,7 +258,13 @@ async fn every_byte_goes_through_the_proxy_both_ways_and_half_closed_stays_half_
     let (at, queue, cancel) = (free(), Queue::default(), CancellationToken::new());
     let forward = printer.local_addr().unwrap().to_string();
     let board = Board::default();
-    tokio::spawn(listen(vec![tap(at, Some(forward))], queue.clone(), board.clone(), cancel.clone()));
+    tokio::spawn(listen(
+        vec![tap(at, Some(forward))],
+        queue.clone(),
+        board.clone(),
+        cancel.clone(),
+        Beat::default(),
+    ));
     let mut till = connect(at).await;
     let (mut paper, _) = printer.accept().await.unwrap();
     let job: Vec<u8> = (0..300_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
@@ -282,7 +295,13 @@ async fn every_byte_goes_through_the_proxy_both_ways_and_half_closed_stays_half_
 async fn while_the_printer_is_off_the_till_is_told_as_it_would_be_without_us() {
     let (at, cancel, board) = (free(), CancellationToken::new(), Board::default());
     let off = free().to_string();
-    tokio::spawn(listen(vec![tap(at, Some(off.clone()))], Queue::default(), board.clone(), cancel.clone()));
+    tokio::spawn(listen(
+        vec![tap(at, Some(off.clone()))],
+        Queue::default(),
+        board.clone(),
+        cancel.clone(),
+        Beat::default(),
+    ));
     let mut till = connect(at).await;
     let mut nothing = Vec::new();
     let _ = till.read_to_end(&mut nothing).await;
@@ -295,7 +314,7 @@ async fn while_the_printer_is_off_the_till_is_told_as_it_would_be_without_us() {
 #[tokio::test]
 async fn in_place_of_a_printer_status_requests_are_answered_and_pictures_are_not_taken_for_them() {
     let (at, queue, cancel, board) = (free(), Queue::default(), CancellationToken::new(), Board::default());
-    tokio::spawn(listen(vec![tap(at, None)], queue.clone(), board.clone(), cancel.clone()));
+    tokio::spawn(listen(vec![tap(at, None)], queue.clone(), board.clone(), cancel.clone(), Beat::default()));
     let mut till = connect(at).await;
     till.write_all(b"\x10\x04\x01").await.unwrap();
     let mut answer = [0];

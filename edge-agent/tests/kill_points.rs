@@ -11,6 +11,7 @@ use edge_agent::pipeline::{EngineRoom, Input, Pace, Pipeline};
 use edge_agent::privacy::Privacy;
 use edge_agent::status::Pulse;
 use edge_agent::store::{Store, StoreOptions};
+use edge_agent::supervise::Beat;
 use gateway::names::Names;
 use gateway::source::{Replay, ReplayInput, Source};
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,6 +73,7 @@ impl Bench {
             pace: Pace::AsFastAsPossible,
             checkpoint: self.checkpoint,
             pulse: Pulse::default(),
+            beat: Beat::default(),
         };
         pipeline.resume(recovered, NOW).unwrap();
         pipeline

@@ -105,10 +105,15 @@ impl Tills {
         self.start("tap")
     }
 
-    fn start(&self, verb: &str) -> Result<Agent> {
+    /// The command `edge-agent run` or `tap` of this installation.
+    pub fn command(&self, verb: &str) -> Result<std::process::Command> {
         let mut command = agent::command([verb, "--config"])?;
         command.arg(self.path("agent.toml"));
-        Agent::start(&mut command)
+        Ok(command)
+    }
+
+    fn start(&self, verb: &str) -> Result<Agent> {
+        Agent::start(&mut self.command(verb)?)
     }
 }
 

@@ -5,8 +5,8 @@
 //! - A receipt that names a member and is surely a visit's says whose the visit is.
 //! - Several receipts of one member, none of them surely anybody's, accuse whoever was there each time. Of `N` visitors
 //!   present, a share `p` is as likely to have paid as the suspect, receipt by receipt: `N·Πp` strangers are expected to be
-//!   as suspicious by chance. Only below [`BY_CHANCE`] a link is claimed, and only if the suspect is the member with a
-//!   probability of at least [`ATTRIBUTED`]: prior `heard/N` each, times the likelihood ratios of the receipts.
+//!   as suspicious by chance. Only below `BY_CHANCE` a link is claimed, and only if the suspect is the member with a
+//!   probability of at least `ATTRIBUTED`: prior `heard/N` each, times the likelihood ratios of the receipts.
 //!
 //! Such evidence does not outlive a day, because the pseudonyms do not: following everybody who was near a till from one
 //! day to the next, in order to find the one who agreed, is what pseudonyms are there to prevent.

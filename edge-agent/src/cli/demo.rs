@@ -18,6 +18,7 @@ use crate::publish::{Identity, MqttConfig, Protocol};
 use crate::reload::Standing;
 use crate::status::{Gateway, Status, web};
 use crate::store::{Store, StoreOptions};
+use crate::supervise::Beat;
 use anyhow::Context as _;
 use clap::Args;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
@@ -188,6 +189,7 @@ fn assemble(
         pace,
         checkpoint: Duration::from_secs(300),
         pulse: status.pulse(),
+        beat: Beat::default(),
     };
     let who = Identity {
         site: site.id.clone(),

@@ -8,6 +8,7 @@ use crate::feeds::Board;
 use crate::feeds::start::taps;
 use crate::feeds::tap::queue::Queue;
 use crate::feeds::tap::{listen, socket};
+use crate::supervise::{Beat, Supervisor};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,7 +56,23 @@ pub fn run(args: &TapArgs) -> Result<Exit, Failure> {
         // The daemon may still take what is there when the lines are closed.
         let goodbye = CancellationToken::new();
         tokio::spawn(socket::serve(daemon, queue.clone(), board.clone(), goodbye.clone()));
-        listen(taps, queue.clone(), board, cancel.clone()).await;
+        let (lines, shared) = (Beat::default(), Beat::default());
+        let had = {
+            let (queue, board, beat) = (queue.clone(), board.clone(), shared.clone());
+            // Whoever holds one of these for ever holds up every line.
+            move || {
+                let _ = (queue.len(), board.states());
+                beat.turn();
+            }
+        };
+        let status = {
+            let (queue, taps) = (queue.clone(), taps.len());
+            move || format!("{taps} lines, {} papers waiting for the daemon", queue.len())
+        };
+        let watch =
+            Supervisor::from_env().part("lines", lines.clone()).asked("queue", shared, had).ready(status);
+        listen(taps, queue.clone(), board, cancel.clone(), lines).await;
+        watch.stopping();
         let patience = tokio::time::Instant::now() + DRAIN;
         while !queue.is_empty() && tokio::time::Instant::now() < patience {
             tokio::time::sleep(LOOK).await;

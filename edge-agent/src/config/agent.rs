@@ -98,6 +98,11 @@ impl Reader<'_> {
         (agent, doubts)
     }
 
+    /// Where relative paths start.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder
+    }
+
     pub(super) fn path(&self, t: &Table<'_>, key: &'static str, example: &str) -> Option<PathBuf> {
         let text = t.string(key, example)?;
         if text.is_empty() || text.contains('\0') {
@@ -174,7 +179,7 @@ impl Reader<'_> {
             t.problem("prefix", message);
         }
         let username = t.string("username", "\"gw-01\"");
-        let password_file = self.path(t, "password_file", "\"/etc/edge-agent/mqtt-password\"");
+        let password_file = self.secret(t, "password_file", "\"/etc/edge-agent/mqtt-password\"");
         if password_file.is_some() && username.is_none() {
             t.problem("password_file", "a password needs a user name; write username = \"gw-01\" too");
         }
@@ -212,9 +217,9 @@ impl Reader<'_> {
         if written {
             t.present_or_missing("ca", "\"/etc/edge-agent/ca.pem\"");
         }
-        let ca = self.path(t, "ca", "\"/etc/edge-agent/ca.pem\"");
-        let cert = self.path(t, "cert", "\"/etc/edge-agent/gw-01.pem\"");
-        let key = self.path(t, "key", "\"/etc/edge-agent/gw-01.key\"");
+        let ca = self.secret(t, "ca", "\"/etc/edge-agent/ca.pem\"");
+        let cert = self.secret(t, "cert", "\"/etc/edge-agent/gw-01.pem\"");
+        let key = self.secret(t, "key", "\"/etc/edge-agent/gw-01.key\"");
         if cert.is_some() != key.is_some() {
             let (have, lack) = if cert.is_some() { ("cert", "key") } else { ("key", "cert") };
             t.problem(

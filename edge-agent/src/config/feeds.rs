@@ -330,8 +330,8 @@ fn printer(r: &Reader<'_>, t: &Table<'_>) -> PrinterSettings {
 fn http(r: &Reader<'_>, t: &Table<'_>) -> HttpSettings {
     t.present_or_missing("token_file", TOKENS);
     let (cert, key) = (
-        r.path(t, "cert", "\"/etc/edge-agent/gw-01.pem\""),
-        r.path(t, "key", "\"/etc/edge-agent/gw-01.key\""),
+        r.secret(t, "cert", "\"/etc/edge-agent/gw-01.pem\""),
+        r.secret(t, "key", "\"/etc/edge-agent/gw-01.key\""),
     );
     if cert.is_some() != key.is_some() {
         let (have, lack) = if cert.is_some() { ("cert", "key") } else { ("key", "cert") };
@@ -339,7 +339,7 @@ fn http(r: &Reader<'_>, t: &Table<'_>) -> HttpSettings {
     }
     HttpSettings {
         listen: listen(t, "\"127.0.0.1:8088\""),
-        token_file: r.path(t, "token_file", TOKENS).unwrap_or_default(),
+        token_file: r.secret(t, "token_file", TOKENS).unwrap_or_default(),
         tls: cert.zip(key),
         till: t.string("till", TILL),
         currency: currency(t),
@@ -356,7 +356,7 @@ fn mqtt(r: &Reader<'_>, t: &Table<'_>) -> MqttFeedSettings {
     let host = t.string("host", "\"pos-broker.example\"");
     let port = number(t, "port", 1..=65_535, if tls.is_some() { 8883 } else { 1883 });
     let (username, password_file) =
-        (t.string("username", "\"gw-01\""), r.path(t, "password_file", "\"/etc/edge-agent/pos-password\""));
+        (t.string("username", "\"gw-01\""), r.secret(t, "password_file", "\"/etc/edge-agent/pos-password\""));
     if host.is_none() && (username.is_some() || password_file.is_some() || tls.is_some() || t.has("port")) {
         let message = "is missing; port, username, password_file and tls are those of another broker than [mqtt]: \
                        write host = \"pos-broker.example\", or leave them out";

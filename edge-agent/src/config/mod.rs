@@ -15,6 +15,7 @@ mod privacy;
 pub mod published;
 mod radios;
 mod reader;
+mod secret;
 mod settings;
 mod site_map;
 mod web;

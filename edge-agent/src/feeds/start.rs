@@ -14,6 +14,7 @@ use crate::ears::Hearing;
 use crate::pipeline::{LiveInput, wall_clock};
 use crate::privacy::{BusinessCalendar, Which};
 use crate::publish::{MqttConfig, Password, Protocol, TlsConfig};
+use crate::supervise::Beat;
 use gateway::names::Names;
 use gateway::pos::push;
 use gateway::pos::template::Template;
@@ -128,7 +129,7 @@ pub fn start(
     } else if !taps.is_empty() {
         let queue = Queue::default();
         tasks.spawn(drain::drain(queue.clone(), readers, intake.clone(), cancel.clone()));
-        tasks.spawn(tap::listen(taps, queue, board.clone(), cancel.clone()));
+        tasks.spawn(tap::listen(taps, queue, board.clone(), cancel.clone(), Beat::default()));
     }
     let desk = Desk::new(names, calendar);
     let lists = people(agent, site, mqtt, cancel, &mut tasks);

@@ -15,6 +15,7 @@ pub mod socket;
 
 use super::{Board, Reporter};
 use crate::config::{PrinterSettings, SerialSettings};
+use crate::supervise::Beat;
 use gateway::pos::template::Template;
 use parser::Feed;
 use queue::Queue;
@@ -74,8 +75,8 @@ pub struct Tap {
     pub template: Arc<Template>,
 }
 
-/// Listens to all lines until `cancel`; what they print goes into `queue`.
-pub async fn listen(taps: Vec<Tap>, queue: Queue, board: Board, cancel: CancellationToken) {
+/// Listens to all lines until `cancel`; what they print goes into `queue`. `beat` moves while all are listened to.
+pub async fn listen(taps: Vec<Tap>, queue: Queue, board: Board, cancel: CancellationToken, beat: Beat) {
     let mut lines = JoinSet::new();
     for tap in taps {
         let report: Reporter = board.reporter(&tap.line.name(), tap.line.kind());
@@ -86,9 +87,17 @@ pub async fn listen(taps: Vec<Tap>, queue: Queue, board: Board, cancel: Cancella
             Line::Printer(settings) => lines.spawn(printer::listen(settings, feed, cancel)),
         };
     }
-    while let Some(done) = lines.join_next().await {
-        if let Err(why) = done {
-            tracing::error!("a tap died: {why}");
+    let mut dead = false;
+    loop {
+        // A till whose line is dead cannot print: then we do not move any more, and are started again.
+        let done = if dead { lines.join_next().await } else { beat.while_waiting(lines.join_next()).await };
+        match done {
+            Some(Ok(())) => {}
+            Some(Err(why)) => {
+                tracing::error!("a tap died: {why}");
+                dead = true;
+            }
+            None => return,
         }
     }
 }

@@ -72,8 +72,9 @@ impl Pipeline {
             self.commit(&mut report, None, cancel).await?;
             self.look_after_live(&mut housekeeping, now).await;
             self.room.keep_knowledge(false);
-            let wait = self.room.next_deadline().map_or(HOUSEKEEPING, |at| {
-                Duration::from_micros(at.since(now).as_micros().max(0).unsigned_abs()).min(HOUSEKEEPING)
+            let pace = self.beat.pace();
+            let wait = self.room.next_deadline().map_or(pace, |at| {
+                Duration::from_micros(at.since(now).as_micros().max(0).unsigned_abs()).min(pace)
             });
             let Input::Live(live) = &mut self.input else { break };
             tokio::select! {
@@ -95,6 +96,7 @@ impl Pipeline {
         // What waits for its decision is durable, and decided after the next start.
         self.commit(&mut report, None, cancel).await?;
         self.report_health();
+        self.beat.finish();
         Ok(report)
     }
 
@@ -145,7 +147,7 @@ impl Pipeline {
             };
             verdicts.push(delivery.arrivals.iter().map(verdict).collect());
         }
-        let tickets = match self.store.receive(kept.clone()).await {
+        let tickets = match self.beat.while_waiting(self.store.receive(kept.clone())).await {
             Ok(tickets) => tickets,
             Err(why @ (StoreError::NoSpace | StoreError::TooManyPending { .. } | StoreError::Failed(_))) => {
                 warn!("receipts are not taken in, their senders keep them: {why}");

@@ -8,6 +8,7 @@ use crate::privacy::{BusinessCalendar, Privacy};
 use crate::publish::{Leave, Parting};
 use crate::status::Pulse;
 use crate::store::{Queued, Store, StoreOptions};
+use crate::supervise::Beat;
 use gateway::names::Names;
 use gateway::observation::{Frame, MacAddr, Sighting};
 use jiff::tz::TimeZone;
@@ -39,6 +40,7 @@ fn pipeline(site: &Arc<Site>, store: &Store) -> (Pipeline, Ears, Pulse) {
         pace: Pace::AsFastAsPossible,
         checkpoint: Duration::from_secs(300),
         pulse: pulse.clone(),
+        beat: Beat::default(),
     };
     (pipeline, ears, pulse)
 }

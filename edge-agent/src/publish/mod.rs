@@ -31,6 +31,7 @@ pub use outbox::{Outbox, OutboxError, Queued};
 pub use parting::{Leave, Parting};
 pub use stats::{PublishSnapshot, PublishStats};
 
+use crate::supervise::Beat;
 use backoff::Backoff;
 use serde_json::Value;
 use session::{Context, End, Memory};
@@ -70,6 +71,7 @@ pub struct Publisher {
     seed: Option<u64>,
     parting: Parting,
     announced: bool,
+    beat: Beat,
 }
 
 /// What a publisher did in its life.
@@ -105,6 +107,7 @@ impl Publisher {
             seed: None,
             parting: Parting::default(),
             announced: false,
+            beat: Beat::default(),
         })
     }
 
@@ -128,6 +131,11 @@ impl Publisher {
         Arc::clone(&self.stats)
     }
 
+    /// The life of its loop, connected or not.
+    pub fn beat(&self) -> Beat {
+        self.beat.clone()
+    }
+
     /// Publishes until `cancel`, then drains the outbox within `drain_timeout`, publishes `offline` and
     /// disconnects. `health` holds the report for the health topic; while it is `null` none is published.
     pub async fn run<O: Outbox>(
@@ -148,6 +156,7 @@ impl Publisher {
             stats: &self.stats,
             cancel: &cancel,
             parting: &self.parting,
+            beat: &self.beat,
         };
         let drained = loop {
             match session::run(&cx, &mut memory).await {
@@ -160,13 +169,15 @@ impl Publisher {
                     let wait = backoff.next();
                     warn!(host = self.config.host, port = self.config.port, ?wait, "no broker: {why}");
                     self.stats.failed(why);
-                    let stop = tokio::time::timeout(wait, cancel.cancelled()).await.is_ok();
+                    let stop =
+                        self.beat.while_waiting(tokio::time::timeout(wait, cancel.cancelled())).await.is_ok();
                     if stop {
                         break false;
                     }
                 }
             }
         };
+        self.beat.finish();
         PublisherReport { stats: self.stats.snapshot(), drained, left_online: memory.owes_farewell }
     }
 }

@@ -15,6 +15,7 @@ use super::outbox::{Outbox, OutboxError, Queued};
 use super::parting::{Leave, Parting};
 use super::poison::Suspects;
 use super::stats::PublishStats;
+use crate::supervise::Beat;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub(super) struct Context<'a, O> {
     pub(super) stats: &'a PublishStats,
     pub(super) cancel: &'a CancellationToken,
     pub(super) parting: &'a Parting,
+    pub(super) beat: &'a Beat,
 }
 
 /// What outlives a connection.
@@ -66,7 +68,7 @@ pub(super) async fn run<O: Outbox>(cx: &Context<'_, O>, memory: &mut Memory) -> 
         Err(e) => return lost(e.to_string()),
     };
     let first = tokio::select! {
-        first = link.notices.recv() => first,
+        first = cx.beat.while_waiting(link.notices.recv()) => first,
         () = given_up(cx.cancel, memory.owes_farewell) => return End::Stopped { drained: false },
     };
     let limits = match first {
@@ -212,7 +214,8 @@ impl<'a, O: Outbox> Session<'a, O> {
             if let Err(over) = step {
                 return over;
             }
-            let wake = self.wake_at(now);
+            self.cx.beat.turn();
+            let wake = self.wake_at(now).min(now + self.cx.beat.pace());
             let limit = self.slots.max(16);
             tokio::select! {
                 n = self.link.notices.recv_many(&mut notices, limit) => {

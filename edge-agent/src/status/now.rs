@@ -3,314 +3,16 @@
 //! The document is made of sections. Who follows live (`/events`) gets it whole once, and then the sections that changed.
 
 mod alarms;
+mod document;
 
 pub use alarms::{Alarm, alarms};
+pub use document::*;
 
-use super::health::{BrokerHealth, Health, OutboxHealth, StoreHealth};
-use super::machine::{ClockHealth, MachineHealth};
-use super::today::{Day, Funnel, Line, Receipts};
+use super::health::Health;
+use super::today::{Day, Funnel, Receipts};
 use super::{Stamp, Status};
-use serde::Serialize;
-use std::collections::BTreeMap;
-use visit_core::event::{Estimate, FlowBasis, FlowInterval, FlowScope, PrivacyMode};
+use visit_core::event::{Estimate, FlowInterval, FlowScope};
 use visit_core::site::{Site, ZoneKind};
-
-/// The document.
-#[derive(Clone, Debug, Serialize)]
-pub struct Now {
-    /// What does not change while the daemon runs.
-    #[serde(flatten)]
-    pub plan: Plan,
-    /// The sections that do.
-    #[serde(flatten)]
-    pub sections: Sections,
-    /// The newest events, oldest first.
-    pub lines: Vec<Line>,
-}
-
-/// What does not change while the daemon runs.
-#[derive(Clone, Debug, Serialize)]
-pub struct Plan {
-    /// The site.
-    pub site: SiteName,
-    /// The gateway.
-    pub gateway: String,
-    /// Version of the daemon.
-    pub version: String,
-    /// What is heard happens now, and is not a recording.
-    pub live: bool,
-    /// `count`, `pseudonymous` or `consented`.
-    pub mode: PrivacyMode,
-    /// Figures of fewer people are withheld.
-    pub k: u32,
-    /// Floors, by level.
-    pub floors: Vec<FloorPlan>,
-}
-
-/// A site's names.
-#[derive(Clone, Debug, Serialize)]
-pub struct SiteName {
-    /// Its id.
-    pub id: String,
-    /// What people call it.
-    pub name: Option<String>,
-    /// IANA time zone: times are shown in it.
-    pub timezone: String,
-}
-
-/// A floor with its zones.
-#[derive(Clone, Debug, Serialize)]
-pub struct FloorPlan {
-    /// Its id.
-    pub id: String,
-    /// Storeys above the ground floor.
-    pub level: i16,
-    /// What people call it.
-    pub name: Option<String>,
-    /// Its zones.
-    pub zones: Vec<ZonePlan>,
-}
-
-/// A zone.
-#[derive(Clone, Debug, Serialize)]
-pub struct ZonePlan {
-    /// Its id.
-    pub id: String,
-    /// What people call it.
-    pub name: Option<String>,
-    /// Who trades there.
-    pub brand: Option<String>,
-    /// `perimeter`, `entrance`, `shop`, `concourse`, `vertical` or `staff`.
-    pub kind: &'static str,
-    /// Centre, metres.
-    pub at: [f32; 2],
-}
-
-/// The sections that change.
-#[derive(Clone, Debug, Serialize)]
-pub struct Sections {
-    /// The clock.
-    pub time: Time,
-    /// How many people, by place.
-    pub flow: Flow,
-    /// How many people in the site, by interval of the day, oldest first.
-    pub curve: Vec<CurvePoint>,
-    /// Visits of the day by how far they came; null where single visits are not followed.
-    pub visits: Option<Visits>,
-    /// Receipts of the day.
-    pub receipts: ReceiptCounts,
-    /// What needs somebody.
-    pub alarms: Vec<Alarm>,
-    /// Sensors of the site map, and who hears for them.
-    pub sensors: Vec<SensorNow>,
-    /// Receipt feeds.
-    pub feeds: Vec<FeedNow>,
-    /// The gateway itself; null before the first report.
-    pub health: Option<HealthNow>,
-}
-
-/// The clock.
-#[derive(Clone, Debug, Serialize)]
-pub struct Time {
-    /// The time of what is heard: now, or in a recording then.
-    pub source_at: Option<Stamp>,
-    /// The business day that is counted.
-    pub day: Option<DayNow>,
-}
-
-/// The business day that is counted.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct DayNow {
-    /// When it began.
-    pub began: Stamp,
-    /// Since when it is counted.
-    pub since: Stamp,
-    /// All of it is counted.
-    pub whole: bool,
-}
-
-/// Figures by place.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Flow {
-    /// The site's.
-    pub site: Option<Figure>,
-    /// By floor.
-    pub floors: BTreeMap<String, Figure>,
-    /// By zone.
-    pub zones: BTreeMap<String, Figure>,
-}
-
-/// The figures of a place, from its last flow interval.
-#[derive(Clone, Debug, Serialize)]
-pub struct Figure {
-    /// `told`: there are figures · `withheld`: fewer than k people · `unobserved`: no sensor heard, deaf is not empty.
-    pub state: FigureState,
-    /// The interval ended long ago: it is no longer true.
-    pub stale: bool,
-    /// Its start.
-    pub from: Stamp,
-    /// Its end.
-    pub until: Stamp,
-    /// People in the place, with a 90 % interval.
-    pub occupancy: Option<Estimate>,
-    /// People who came in.
-    pub footfall: Option<u32>,
-    /// Where occupancy comes from: `index` is devices, not people.
-    pub basis: FlowBasis,
-    /// Share of the place's sensors that heard.
-    pub observed: f32,
-    /// Told to the nearest multiple of this.
-    pub rounded_to: Option<u32>,
-}
-
-/// What is known of a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FigureState {
-    /// There are figures.
-    Told,
-    /// Fewer than k people.
-    Withheld,
-    /// No sensor heard.
-    Unobserved,
-}
-
-/// A point of the day's curve.
-#[derive(Clone, Debug, Serialize)]
-pub struct CurvePoint {
-    /// The interval's start.
-    pub from: Stamp,
-    /// What is known.
-    pub state: FigureState,
-    /// People in the site.
-    pub occupancy: Option<Estimate>,
-}
-
-/// Visits of the day; null where they are from 1 to k − 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Visits {
-    /// Were near.
-    pub approached: Option<u64>,
-    /// Went on without coming in.
-    pub passed_by: Option<u64>,
-    /// Were inside.
-    pub arrived: Option<u64>,
-    /// Stayed somewhere.
-    pub dwelt: Option<u64>,
-    /// Carry a bag.
-    pub bag: Option<u64>,
-    /// Have left.
-    pub left: Option<u64>,
-}
-
-/// Receipts of the day; whose they are is null where that is from 1 to k − 1 of one sort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct ReceiptCounts {
-    /// Sales.
-    pub sales: u64,
-    /// With a buyer we are sure of.
-    pub matched: Option<u64>,
-    /// With a likely buyer.
-    pub likely: Option<u64>,
-    /// Of nobody we heard.
-    pub unmatched: Option<u64>,
-    /// Refunds and voids.
-    pub taken_back: u64,
-    /// Could not be read.
-    pub unreadable: u64,
-}
-
-/// A sensor of the site map.
-#[derive(Clone, Debug, Serialize)]
-pub struct SensorNow {
-    /// Its id.
-    pub id: String,
-    /// The zone it hangs in.
-    pub zone: String,
-    /// Metres.
-    pub at: [f32; 2],
-    /// Whether it hears.
-    pub state: Hearing,
-    /// Who hears for it.
-    pub ears: Vec<EarNow>,
-}
-
-/// Whether a sensor hears.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Hearing {
-    /// It does.
-    Hears,
-    /// Its sources are down or deaf.
-    Deaf,
-    /// No source of this gateway hears for it.
-    Elsewhere,
-    /// A recording speaks for it.
-    Recorded,
-}
-
-/// A radio or node.
-#[derive(Clone, Debug, Serialize)]
-pub struct EarNow {
-    /// Its name.
-    pub name: String,
-    /// `node`, `wifi` or `ble`.
-    pub kind: &'static str,
-    /// It can hear.
-    pub up: bool,
-    /// Why not.
-    pub problem: Option<String>,
-    /// Sightings a second over the last minute.
-    pub per_s: Option<f64>,
-    /// When it heard last.
-    pub last_heard_at: Option<Stamp>,
-    /// Sightings dropped for want of room.
-    pub dropped: u64,
-}
-
-/// A receipt feed.
-#[derive(Clone, Debug, Serialize)]
-pub struct FeedNow {
-    /// Its name.
-    pub name: String,
-    /// It can receive.
-    pub up: bool,
-    /// Why not.
-    pub problem: Option<String>,
-    /// Papers that are durable.
-    pub delivered: u64,
-    /// Papers and documents that were of no use.
-    pub refused: u64,
-    /// Papers lost for want of room.
-    pub lost: u64,
-    /// When it delivered last.
-    pub last_delivered_at: Option<Stamp>,
-    /// Nothing came for longer than usual, since then.
-    pub silent_since: Option<Stamp>,
-}
-
-/// The gateway itself.
-#[derive(Clone, Debug, Serialize)]
-pub struct HealthNow {
-    /// When it was looked at.
-    pub at: Stamp,
-    /// When this run began.
-    pub started_at: Stamp,
-    /// Devices followed now.
-    pub devices: u64,
-    /// Receipts that wait for their decision.
-    pub receipts_waiting: u64,
-    /// What waits for the broker.
-    pub outbox: OutboxHealth,
-    /// Where it waits.
-    pub store: StoreHealth,
-    /// The broker.
-    pub broker: BrokerHealth,
-    /// The clock.
-    pub clock: ClockHealth,
-    /// The machine.
-    pub machine: MachineHealth,
-}
 
 /// The document as of now. As a value: code that writes it directly would be there twice, for the sections that change are
 /// compared as values.
@@ -329,7 +31,7 @@ fn plan(status: &Status) -> Plan {
         name: z.name.clone(),
         brand: z.brand.clone(),
         kind: kind(z.kind),
-        at: z.position,
+        at: metres(z.position),
     };
     let floors = site.floors.iter().enumerate().map(|(i, floor)| FloorPlan {
         id: floor.id.clone(),
@@ -422,15 +124,24 @@ fn figure(flow: &FlowInterval, now: Option<Stamp>) -> Figure {
         occupancy: flow.occupancy.map(tenths),
         footfall: flow.footfall,
         basis: flow.occupancy_basis,
-        observed: flow.observed.get(),
+        observed: rounded(flow.observed.get(), 1_000.0),
         rounded_to: flow.rounded_to,
     }
 }
 
-/// A day's curve is sent whole: what nobody reads is left out.
-fn tenths(e: Estimate) -> Estimate {
-    let tenths = |n: f32| (n * 10.0).round() / 10.0;
-    Estimate { estimate: tenths(e.estimate), low: tenths(e.low), high: tenths(e.high) }
+/// A day's curve is sent whole: digits that nobody reads are left out.
+fn tenths(e: Estimate) -> People {
+    let tenths = |n| rounded(n, 10.0);
+    People { estimate: tenths(e.estimate), low: tenths(e.low), high: tenths(e.high) }
+}
+
+/// In 64 bits: widened afterwards, 0.3 would be 0.30000001192092896.
+fn rounded(n: f32, parts: f64) -> f64 {
+    (f64::from(n) * parts).round() / parts
+}
+
+fn metres([x, y]: [f32; 2]) -> [f64; 2] {
+    [rounded(x, 100.0), rounded(y, 100.0)]
 }
 
 fn visits(f: &Funnel, k: u64) -> Visits {
@@ -483,7 +194,7 @@ fn sensors(site: &Site, health: Option<&Health>) -> Vec<SensorNow> {
             _ => Hearing::Deaf,
         };
         let zone = site.zone(s.zone).id.clone();
-        SensorNow { id: s.id.clone(), zone, at: s.position, state, ears: own }
+        SensorNow { id: s.id.clone(), zone, at: metres(s.position), state, ears: own }
     };
     site.sensors.iter().map(sensor).collect()
 }

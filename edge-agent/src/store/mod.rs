@@ -50,6 +50,7 @@ pub use types::{
     WhenFull,
 };
 
+use crate::supervise::Beat;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -67,6 +68,7 @@ pub struct Store {
     commands: mpsc::Sender<Command>,
     newest: watch::Receiver<Option<u64>>,
     stats: Arc<Mutex<Stats>>,
+    beat: Beat,
 }
 
 impl Store {
@@ -77,7 +79,9 @@ impl Store {
         let (commands, inbox) = mpsc::channel(QUEUE);
         let (newest_sender, newest) = watch::channel(None);
         let stats = Arc::new(Mutex::new(Stats::default()));
-        let mut writer = writer::Writer::new(opened, options.clone(), newest_sender, Arc::clone(&stats));
+        let beat = Beat::default();
+        let mut writer =
+            writer::Writer::new(opened, options.clone(), newest_sender, Arc::clone(&stats), beat.clone());
         // Once more on a disk that was full: the ballast has made room then.
         let begun =
             writer.begin().or_else(|e| if e == StoreError::NoSpace { writer.begin() } else { Err(e) });
@@ -103,7 +107,7 @@ impl Store {
             .name("store".into())
             .spawn(move || writer.run(inbox))
             .map_err(|e| OpenError::io("cannot start a thread for", dir, e))?;
-        Ok((Self { commands, newest, stats }, recovered))
+        Ok((Self { commands, newest, stats, beat }, recovered))
     }
 
     /// Commits a batch: all of it or nothing, and on the device when this returns. Events whose id is known
@@ -158,6 +162,16 @@ impl Store {
     /// How the store is, as of its last change.
     pub fn stats(&self) -> Stats {
         self.stats.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The life of its thread, which moves with every request.
+    pub fn beat(&self) -> Beat {
+        self.beat.clone()
+    }
+
+    /// Asks the thread for nothing, so that it moves; where requests wait already, they do that.
+    pub fn nudge(&self) {
+        let _ = self.commands.try_send(Command::Nudge);
     }
 
     /// Closes the store; other handles get [`StoreError::Closed`] from now on. When this returns, everything

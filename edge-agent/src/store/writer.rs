@@ -15,6 +15,7 @@ use super::recover::{self, Opened};
 use super::scan;
 use super::state::{Incoming, State};
 use super::types::{Batch, Committed, OutboxSeq, Queued, Stats, StoreOptions};
+use crate::supervise::Beat;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -40,11 +41,21 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) enum Command {
     Commit(Box<Batch>, Reply<Committed>),
     Receive(Vec<Observation>, Reply<Vec<u64>>),
-    Read { after: Option<OutboxSeq>, limit: usize, reply: Reply<Vec<Queued>> },
+    Read {
+        after: Option<OutboxSeq>,
+        limit: usize,
+        reply: Reply<Vec<Queued>>,
+    },
     Acknowledge(Vec<OutboxSeq>, Reply<()>),
-    DeadLetter { seq: OutboxSeq, reason: String, reply: Reply<()> },
+    DeadLetter {
+        seq: OutboxSeq,
+        reason: String,
+        reply: Reply<()>,
+    },
     LookAfter(Timestamp, Reply<()>),
     Forget(Box<Forget>, Reply<Forgotten>),
+    /// Nothing: it shows that the thread answers.
+    Nudge,
     Close(Reply<()>),
 }
 
@@ -75,6 +86,7 @@ pub(super) struct Writer {
     newest: watch::Sender<Option<u64>>,
     stats: Stats,
     shared: Arc<Mutex<Stats>>,
+    beat: Beat,
 }
 
 impl Writer {
@@ -83,6 +95,7 @@ impl Writer {
         options: StoreOptions,
         newest: watch::Sender<Option<u64>>,
         shared: Arc<Mutex<Stats>>,
+        beat: Beat,
     ) -> Self {
         let Opened { folder, number, db, state, high_water, first_seq } = opened;
         let low_space = !folder.has_ballast(options.ballast_bytes);
@@ -105,6 +118,7 @@ impl Writer {
             newest,
             stats: Stats::default(),
             shared,
+            beat,
         };
         writer.tell();
         writer
@@ -150,6 +164,7 @@ impl Writer {
                     self.tell();
                     let _ = reply.send(result);
                 }
+                Command::Nudge => {}
                 Command::Close(reply) => {
                     let result = self.close();
                     // The folder is free before the caller hears of it.
@@ -161,6 +176,7 @@ impl Writer {
             if inbox.is_empty() {
                 self.rebuild_if_worth_it();
             }
+            self.beat.turn();
         }
         if let Err(e) = self.close() {
             tracing::error!("the store did not close cleanly: {e}");
@@ -387,13 +403,14 @@ impl Writer {
         let file = db.file_bytes();
         let next = self.number + 1;
         let commit = state.meta.commit;
+        let beat = self.beat.clone();
         if let Err(e) = self.attempt(Self::remove_acknowledged) {
             tracing::warn!("the store cannot be rebuilt now: {e}");
             return;
         }
         let Some(Open { db, .. }) = &self.open else { return };
         let built = recover::build(&self.folder, next, |target| {
-            let copied = copy(db, target).and_then(|()| scan::scan(target));
+            let copied = copy(db, target, &beat).and_then(|()| scan::scan(target));
             let scan = copied.map_err(|e| OpenError::db(target.path(), e))?;
             match scan.faults.first() {
                 None => Ok(scan.state),
@@ -436,13 +453,14 @@ fn snapshot_bytes(state: &State) -> u64 {
 }
 
 /// Copies all entries.
-fn copy(from: &Db, to: &Db) -> Result<(), DbError> {
+fn copy(from: &Db, to: &Db, beat: &Beat) -> Result<(), DbError> {
     let mut changes = Changes::default();
     for (i, entry) in from.scan(&[], &[]).enumerate() {
         let (key, value) = entry?;
         changes.put(key, value);
         if i % COPY == COPY - 1 {
             to.apply(std::mem::take(&mut changes))?;
+            beat.turn();
         }
     }
     to.apply(changes)

@@ -44,7 +44,10 @@ impl Attendant {
                 None => self.reload(running).await,
                 Some(payload) => self.follow(running, payload).await,
             };
-            if let Some(next) = next {
+            // Told to stop while it was read: what is stopping is not begun anew.
+            if self.stop.is_cancelled() {
+                warn!("the daemon is stopping, nothing is reloaded");
+            } else if let Some(next) = next {
                 return next;
             }
         }

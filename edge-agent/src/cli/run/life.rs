@@ -14,6 +14,7 @@ use crate::publish::{Identity, MqttConfig, Parting, Publisher};
 use crate::reload::{Standing, listen};
 use crate::status::{Gateway, Status, web};
 use crate::store::Store;
+use crate::supervise::Beat;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -156,8 +157,16 @@ impl Life {
             room = room.with_knowledge(KnowledgeFile::new(&agent.store.dir, version));
         }
         let checkpoint = agent.store.checkpoint;
-        let mut pipeline =
-            Pipeline { input, privacy, room, store: store.clone(), pace, checkpoint, pulse: status.pulse() };
+        let mut pipeline = Pipeline {
+            input,
+            privacy,
+            room,
+            store: store.clone(),
+            pace,
+            checkpoint,
+            pulse: status.pulse(),
+            beat: Beat::default(),
+        };
         let resumed = match (&before.state, before.cut) {
             (Some(state), None) => pipeline.go_on(state, recovered, now),
             (Some(_), Some(why)) => {

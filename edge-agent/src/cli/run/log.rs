@@ -1,6 +1,7 @@
 //! Where the daemon's words go.
 
 use crate::config::{LogFormat, LogSettings};
+use crate::supervise::journal;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry, filter::Targets, fmt, reload};
@@ -21,7 +22,8 @@ impl LogLevel {
     }
 }
 
-/// Logs to standard error; `RUST_LOG` (`debug`, or `warn,edge_agent::feeds=debug`) overrides the configured level.
+/// Logs to standard error, with fields where that is the journal; `RUST_LOG` (`debug`, or
+/// `warn,edge_agent::feeds=debug`) overrides the configured level.
 pub(in crate::cli) fn start_log(settings: &LogSettings) -> LogLevel {
     let level = Targets::new().with_default(settings.level);
     let wanted = std::env::var("RUST_LOG").ok().filter(|text| !text.trim().is_empty());
@@ -35,7 +37,7 @@ pub(in crate::cli) fn start_log(settings: &LogSettings) -> LogLevel {
         std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
     let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let lines = match settings.format {
-        LogFormat::Text => lines.boxed(),
+        LogFormat::Text => journal::layer(std::io::stderr()).unwrap_or_else(|| lines.boxed()),
         LogFormat::Json => lines.json().boxed(),
     };
     let (filter, handle) = reload::Layer::new(filter);
