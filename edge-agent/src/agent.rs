@@ -1,7 +1,9 @@
 //! The daemon put together: pipeline and publisher over one store, from signal to drained.
 
-use crate::pipeline::{Pipeline, PipelineError, PipelineReport};
-use crate::publish::{Identity, MqttConfig, PublishStats, Publisher, PublisherError, PublisherReport};
+use crate::pipeline::{Pipeline, PipelineError, PipelineReport, State};
+use crate::publish::{
+    Identity, MqttConfig, Parting, PublishStats, Publisher, PublisherError, PublisherReport,
+};
 use crate::status::{Pulse, Status};
 use crate::store::{Store, StoreError};
 use crate::supervise::Supervisor;
@@ -20,6 +22,17 @@ pub struct AgentReport {
     pub pipeline: PipelineReport,
     /// The publisher's part.
     pub publisher: PublisherReport,
+    /// What the next life of the daemon takes over; nothing when there is to be none.
+    pub state: Option<State>,
+}
+
+/// How one life of the daemon follows another in the same process.
+#[derive(Debug, Default)]
+pub struct Succession {
+    /// The life before left the broker with our `online`; see [`PublisherReport::left_online`].
+    pub announced: bool,
+    /// How this one takes its leave.
+    pub parting: Parting,
 }
 
 /// Why the agent stopped before it was told to.
@@ -46,10 +59,12 @@ pub async fn serve(
     mqtt: MqttConfig,
     who: Identity,
     cancel: CancellationToken,
+    succession: Succession,
 ) -> Result<AgentReport, AgentError> {
+    let Succession { announced, parting } = succession;
     let store = pipeline.store.clone();
     let stop_publishing = CancellationToken::new();
-    let publisher = Publisher::new(mqtt, who)?;
+    let publisher = Publisher::new(mqtt, who)?.taking_over(announced, parting.clone());
     let supervisor = Supervisor::from_env()
         .part("pipeline", pipeline.beat.clone())
         .asked("store", store.beat(), {
@@ -62,25 +77,28 @@ pub async fn serve(
     let keeper = tokio::spawn(status.keep(store.clone(), counters, stop_publishing.clone()));
     let publisher = tokio::spawn(publisher.run(store.clone(), report, stop_publishing.clone()));
     let watch = supervisor.ready(line);
-    let done = pipeline.run(&cancel).await;
+    let done = pipeline.run_and_hand_over(&cancel, &parting).await;
     match &done {
-        Ok(report) if report.ended => {
+        Ok((report, _)) if report.ended => {
             info!(events = report.events, "the source has ended; publishing what is queued");
             drained(&store, &cancel).await;
         }
+        Ok(_) if parting.goes_on() => {}
         Ok(_) => info!("stopping"),
         Err(why) => warn!("stopping: {why}"),
     }
-    watch.stopping();
+    if !parting.goes_on() {
+        watch.stopping();
+    }
     stop_publishing.cancel();
     let publisher = publisher.await?;
     // It holds the store open, and only looks.
     let _ = keeper.await;
     let closed = store.close().await;
     // What stopped the pipeline is the cause; a store that then does not close is its consequence.
-    let pipeline = done?;
+    let (pipeline, state) = done?;
     closed.map_err(AgentError::Close)?;
-    Ok(AgentReport { pipeline, publisher })
+    Ok(AgentReport { pipeline, publisher, state })
 }
 
 /// How we are, in a line for `systemctl status`.

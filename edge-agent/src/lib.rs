@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod privacy;
 pub mod publish;
 pub mod record;
+pub mod reload;
 pub mod status;
 pub mod store;
 pub mod story;

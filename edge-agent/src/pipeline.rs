@@ -25,6 +25,7 @@ pub use knowledge::KnowledgeFile;
 pub use live::LiveInput;
 
 use crate::privacy::{ListChanges, Privacy};
+use crate::publish::Parting;
 use crate::status::health::counted;
 use crate::status::{PipelineHealth, Pulse};
 use crate::store::{Batch, Checkpoint, Committed, Forget, Recovered, Store, StoreError};
@@ -69,6 +70,19 @@ pub struct Pipeline {
     pub beat: Beat,
 }
 
+/// What one life of the daemon hands to the next in the same process: the engine with what belongs to it.
+#[derive(Clone)]
+pub struct State {
+    snapshot: Vec<u8>,
+    position: u64,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("bytes", &self.snapshot.len()).finish_non_exhaustive()
+    }
+}
+
 /// What the pipeline did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PipelineReport {
@@ -94,6 +108,26 @@ pub enum PipelineError {
 }
 
 impl Pipeline {
+    /// Takes up what the last life of this process handed over; [`Self::resume`] where that cannot be used.
+    pub fn go_on(
+        &mut self,
+        state: &State,
+        recovered: Recovered,
+        wall: Timestamp,
+    ) -> Result<(), PipelineError> {
+        match self.room.restore(&state.snapshot) {
+            Ok(remembered) => {
+                self.privacy.restore(remembered);
+                // Receipts that are pending in the store wait for their decision in the engine.
+                self.input.rewind_to(state.position).map_err(PipelineError::Rewind)
+            }
+            Err(why) => {
+                warn!("what was known before the reload cannot be used, going on from the ledger: {why}");
+                self.resume(recovered, wall)
+            }
+        }
+    }
+
     /// Takes up what an earlier run left: its checkpoint if the source can rewind, else its ledger.
     pub fn resume(&mut self, recovered: Recovered, wall: Timestamp) -> Result<(), PipelineError> {
         if let Some(q) = &recovered.quarantined {
@@ -132,8 +166,24 @@ impl Pipeline {
 
     /// Runs until the source ends or `cancel`; then commits what is left, with a last checkpoint.
     pub async fn run(mut self, cancel: &CancellationToken) -> Result<PipelineReport, PipelineError> {
+        self.work(cancel).await.map(|(report, _)| report)
+    }
+
+    /// As [`Self::run`]; gives the state of everything if the daemon then goes on.
+    pub async fn run_and_hand_over(
+        mut self,
+        cancel: &CancellationToken,
+        parting: &Parting,
+    ) -> Result<(PipelineReport, Option<State>), PipelineError> {
+        let (report, position) = self.work(cancel).await?;
+        let state = || State { snapshot: self.snapshot(), position };
+        Ok((report, parting.goes_on().then(state)))
+    }
+
+    /// What was done, and the position up to which it was.
+    async fn work(&mut self, cancel: &CancellationToken) -> Result<(PipelineReport, u64), PipelineError> {
         if matches!(self.input, Input::Live(_)) {
-            return self.run_live(cancel).await;
+            return self.run_live(cancel).await.map(|report| (report, 0));
         }
         let mut report = PipelineReport::default();
         let mut clock = Clock::new(self.pace);
@@ -191,12 +241,12 @@ impl Pipeline {
             }
             next = self.pull(&mut report);
         }
-        self.finish(report, position, cancel).await
+        self.finish(report, position, cancel).await.map(|report| (report, position))
     }
 
     /// The source ended, or we are to stop.
     async fn finish(
-        mut self,
+        &mut self,
         mut report: PipelineReport,
         position: u64,
         cancel: &CancellationToken,
@@ -208,6 +258,7 @@ impl Pipeline {
         }
         let checkpoint = self.input.can_rewind().then(|| Checkpoint { snapshot: self.snapshot(), position });
         self.commit(&mut report, checkpoint, cancel).await?;
+        self.privacy.keep();
         self.report_health();
         report.bad_records = self.input.bad_records();
         self.beat.finish();

@@ -131,6 +131,11 @@ impl Agent {
         Ok(kill(Pid::from_raw(i32::try_from(self.process.id())?), Signal::SIGTERM)?)
     }
 
+    /// Asks it to read its configuration again.
+    pub fn hang_up(&self) -> Result<()> {
+        Ok(kill(Pid::from_raw(i32::try_from(self.process.id())?), Signal::SIGHUP)?)
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) -> Result<()> {
         self.process.kill()?;

@@ -140,6 +140,14 @@ pub fn examine(args: &CheckArgs) -> Report {
     if let Some(site) = site {
         report.summary(site);
     }
+    if let (Some(agent), Some(map)) = (&read.agent, &read.published) {
+        report.right(format!(
+            "site map: published version {}, signed off by {}; {} is not read",
+            map.version,
+            map.signed_off_by,
+            agent.site_map.display()
+        ));
+    }
     if let Some((_, text)) = &read.site {
         measured(text, &mut report);
     }

@@ -15,6 +15,7 @@ use crate::lines::{Names, Style, View};
 use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, wall_clock};
 use crate::privacy::Privacy;
 use crate::publish::{Identity, MqttConfig, Protocol};
+use crate::reload::Standing;
 use crate::status::{Gateway, Status, web};
 use crate::store::{Store, StoreOptions};
 use crate::supervise::Beat;
@@ -129,7 +130,9 @@ async fn demo(args: &DemoArgs, pace: Pace, port: u16) -> Result<Exit, Failure> {
     let mqtt =
         MqttConfig { host: "127.0.0.1".into(), port, protocol: Protocol::Mqtt311, ..MqttConfig::default() };
     let page = tokio::spawn(web::serve_on(listener, settings, status.clone(), cancel.clone()));
-    let report = agent::serve(pipeline, status, mqtt, who, cancel).await.map_err(|e| agent_failure(&e))?;
+    let report = agent::serve(pipeline, status, mqtt, who, cancel, agent::Succession::default())
+        .await
+        .map_err(|e| agent_failure(&e))?;
     page.abort();
     subscriber.finish(report.publisher.stats.acknowledged).await;
     screen.say(&screen.summary().table(started.elapsed()));
@@ -176,6 +179,7 @@ fn assemble(
         max_bytes: StoreOptions::new(now).max_bytes,
         store_dir,
         live: false,
+        config: Standing::default(),
     });
     let pipeline = Pipeline {
         input: Input::generated(day),

@@ -14,6 +14,7 @@ pub mod replay;
 pub mod run;
 pub mod schema;
 mod site;
+pub mod site_map;
 pub mod survey;
 pub mod tail;
 pub mod tap;
@@ -50,6 +51,7 @@ enum Command {
     Outbox(outbox::OutboxArgs),
     Privacy(privacy::PrivacyArgs),
     Record(record::RecordArgs),
+    SiteMap(site_map::SiteMapArgs),
     Survey(survey::SurveyArgs),
     Tail(tail::TailArgs),
     Tap(tap::TapArgs),
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Outbox(args) => outbox::run(&args),
         Command::Privacy(args) => privacy::run(&args),
         Command::Record(args) => record::run(&args),
+        Command::SiteMap(args) => site_map::run(&args),
         Command::Survey(args) => survey::run(&args),
         Command::Tail(args) => tail::run(&args),
         Command::Tap(args) => tap::run(&args),

@@ -80,6 +80,7 @@ impl Reader<'_> {
         let store = self.store(&root.table("store"));
         let agent = AgentConfig {
             site_map,
+            site_map_topic: root.boolean("site_map_topic", "true").unwrap_or(false),
             gateway,
             role,
             sources: self.sources(root),

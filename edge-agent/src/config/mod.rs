@@ -10,7 +10,9 @@
 mod agent;
 mod ears;
 mod feeds;
+mod files;
 mod privacy;
+pub mod published;
 mod radios;
 mod reader;
 mod secret;
@@ -23,7 +25,9 @@ pub use feeds::{
     FeedSettings, FolderSettings, HttpSettings, MqttFeedSettings, Parity, PrinterSettings, ReceiptSettings,
     SerialSettings,
 };
+pub use files::Files;
 pub use privacy::{PrivacySettings, mode_word};
+pub use published::SiteMapMessage;
 pub use radios::{BleSettings, RadioSettings, WifiSettings};
 pub use reader::Located;
 pub use settings::{
@@ -96,21 +100,24 @@ pub struct Config {
     pub version: u32,
     /// What deserves a second look in either.
     pub warnings: Vec<Located>,
+    /// `agent.toml` as it was written.
+    pub text: String,
+    /// The site map as it was written.
+    pub site_text: String,
+    /// Where the site map is from, if it was published.
+    pub published: Option<SiteMapMessage>,
+    /// Other files it names whose contents count when it is read.
+    pub files: Files,
 }
 
 /// Reads `agent.toml` at `path` and the site map it names, and checks them against each other.
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
-    match examine(path) {
-        Examined { agent: Some(agent), site: Some((site, text)), survey, errors, warnings }
-            if errors.is_empty() =>
-        {
-            let (survey, calibration) =
-                survey.map_or((None, String::new()), |(s, text)| (Some(Arc::new(s)), text));
-            let version = agent.version(&text, calibration.as_bytes());
-            Ok(Config { agent, site, survey, version, warnings })
-        }
-        Examined { errors, warnings, .. } => Err(ConfigErrors::new(errors, warnings)),
-    }
+    examine(path).config()
+}
+
+/// As [`load`], with `text` for what `agent.toml` at `path` says, and `map` for the site map.
+pub fn load_with_map(path: &Path, text: &str, map: SiteMapMessage) -> Result<Config, ConfigErrors> {
+    examine_text(path, text.to_owned(), Some(map)).config()
 }
 
 /// What two files say, as far as they are right, and everything that is wrong with either.
@@ -121,30 +128,84 @@ pub(crate) struct Examined {
     pub(crate) site: Option<(Site, String)>,
     /// The same of the calibration.
     pub(crate) survey: Option<(SurveyModel, String)>,
+    /// `agent.toml` as it was written.
+    text: String,
+    /// What the site map was published in.
+    pub(crate) published: Option<SiteMapMessage>,
     pub(crate) errors: Vec<Located>,
     pub(crate) warnings: Vec<Located>,
 }
 
+impl Examined {
+    fn config(self) -> Result<Config, ConfigErrors> {
+        match self {
+            Self {
+                agent: Some(agent),
+                site: Some((site, site_text)),
+                survey,
+                errors,
+                warnings,
+                text,
+                published,
+            } if errors.is_empty() => {
+                let (survey, calibration) =
+                    survey.map_or((None, String::new()), |(s, text)| (Some(Arc::new(s)), text));
+                let version = agent.version(&site_text, calibration.as_bytes());
+                let files = Files::of(&agent);
+                Ok(Config { agent, site, survey, version, warnings, text, site_text, published, files })
+            }
+            Self { errors, warnings, .. } => Err(ConfigErrors::new(errors, warnings)),
+        }
+    }
+}
+
 /// As [`load`]. Where one file is wrong the other is read all the same.
 pub(crate) fn examine(path: &Path) -> Examined {
+    match read_text(path, "the configuration") {
+        Ok(text) => examine_text(path, text, None),
+        Err(ConfigErrors { errors, warnings }) => Examined {
+            agent: None,
+            site: None,
+            survey: None,
+            text: String::new(),
+            published: None,
+            errors,
+            warnings,
+        },
+    }
+}
+
+/// The site map is `map`, else the one that was published and kept, else the file.
+fn examine_text(path: &Path, text: String, map: Option<SiteMapMessage>) -> Examined {
     let folder = path.parent().unwrap_or(Path::new(""));
-    let read = match read_text(path, "the configuration") {
-        Ok(text) => agent::read(&path.display().to_string(), &text, folder),
-        Err(e) => agent::Read { agent: None, errors: e.errors, warnings: e.warnings },
-    };
-    let agent::Read { agent, mut errors, mut warnings } = read;
+    let agent::Read { agent, mut errors, mut warnings } =
+        agent::read(&path.display().to_string(), &text, folder);
     let right = errors.is_empty();
-    // Of a file that is no TOML nobody knows which site map it names.
-    let site = agent.as_ref().and_then(|agent| match read_site(&agent.site_map) {
-        Ok(site) => {
-            errors.extend(agent.problems_with(&site.value));
-            warnings.extend(site.warnings);
-            Some((site.value, site.text))
-        }
-        Err(e) => {
-            errors.extend(e.errors);
-            warnings.extend(e.warnings);
+    let kept = || {
+        let agent = agent.as_ref().filter(|agent| agent.site_map_topic)?;
+        published::kept(&agent.store.dir).unwrap_or_else(|problem| {
+            warnings.push(problem);
             None
+        })
+    };
+    let published = map.or_else(kept);
+    // Of a file that is no TOML nobody knows which site map it names.
+    let site = agent.as_ref().and_then(|agent| {
+        let read = match &published {
+            Some(map) => map.site(),
+            None => read_site(&agent.site_map),
+        };
+        match read {
+            Ok(site) => {
+                errors.extend(agent.problems_with(&site.value));
+                warnings.extend(site.warnings);
+                Some((site.value, site.text))
+            }
+            Err(e) => {
+                errors.extend(e.errors);
+                warnings.extend(e.warnings);
+                None
+            }
         }
     });
     let survey = agent.as_ref().zip(site.as_ref()).and_then(|(agent, (site, _))| {
@@ -153,7 +214,7 @@ pub(crate) fn examine(path: &Path) -> Examined {
             None
         })
     });
-    Examined { agent: agent.filter(|_| right), site, survey, errors, warnings }
+    Examined { agent: agent.filter(|_| right), site, survey, text, published, errors, warnings }
 }
 
 /// Reads a site map.

@@ -19,6 +19,8 @@ use visit_core::site::{Site, closest};
 pub struct AgentConfig {
     /// The site map.
     pub site_map: PathBuf,
+    /// Follow the site map that is published; `site_map` counts until there is one.
+    pub site_map_topic: bool,
     /// Id of this gateway, part of topics.
     pub gateway: String,
     /// What this gateway does.

@@ -28,7 +28,7 @@ const MAX_MESSAGE: u32 = 4 << 20;
 /// How long the broker keeps our session, seconds: a week.
 const SESSION: u32 = 7 * 86_400;
 /// Waits between connections: the first, doubled up to the last.
-pub(super) const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+pub(crate) const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// The feed.
 pub struct Subscription {
@@ -162,7 +162,7 @@ async fn keep(feed: &Subscription, client: &AsyncClient, message: Publish) {
 }
 
 /// A client that acknowledges by hand; with a session that outlives the connection by so many seconds, or none.
-pub(super) fn open(
+pub(crate) fn open(
     b: &MqttConfig,
     client_id: &str,
     session: Option<u32>,

@@ -56,7 +56,7 @@ impl LiveInput {
 impl Pipeline {
     /// Runs until `cancel`.
     pub(super) async fn run_live(
-        mut self,
+        &mut self,
         cancel: &CancellationToken,
     ) -> Result<PipelineReport, PipelineError> {
         let mut report = PipelineReport::default();
@@ -89,7 +89,10 @@ impl Pipeline {
                 () = cancel.cancelled() => break,
             }
         }
+        // What was heard up to now counts.
+        self.listen(wall_clock(), &mut report);
         self.room.keep_knowledge(true);
+        self.privacy.keep();
         // What waits for its decision is durable, and decided after the next start.
         self.commit(&mut report, None, cancel).await?;
         self.report_health();

@@ -286,6 +286,12 @@ impl Privacy {
         changes
     }
 
+    /// Writes down what is remembered, before the end.
+    pub fn keep(&mut self) {
+        self.memory.save();
+        self.history.save();
+    }
+
     /// A list was published.
     pub fn published(&mut self, which: Which, payload: &[u8]) -> ListChanges {
         let changes = self.lists.published(which, payload, self.now);

@@ -6,6 +6,7 @@
 
 use super::message::{GatewayStatus, Identity, Message, OfflineReason};
 use super::{MqttConfig, Protocol};
+use crate::config::SiteMapMessage;
 use crate::status::Health;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -28,6 +29,9 @@ pub fn documents() -> Vec<Document> {
         all.push(document(&format!("{}.schema.json", event.event_type), &event.schema));
     }
     all.push(document("gateway.status.schema.json", &status_schema()));
+    all.push(document("config.site-map.schema.json", &site_map_schema()));
+    let map = serde_json::to_value(site_map_sample()).expect("text and numbers always serialise");
+    all.push(document("samples/config.site-map.json", &map));
     all.push(document("gateway.health.schema.json", &health_schema()));
     for event in samples::all() {
         let json = CloudEvent { event: &event, extra: &Extra::default() }.to_json();
@@ -76,6 +80,21 @@ fn status_schema() -> Value {
     schema["$id"] = "urn:edge-agent:v1:gateway.status".into();
     schema["title"] = "Gateway status".into();
     schema
+}
+
+fn site_map_schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize().with(|s| s.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<SiteMapMessage>().to_value();
+    schema["$id"] = "urn:edge-agent:v1:config.site-map".into();
+    schema["title"] = "Published site map".into();
+    schema
+}
+
+fn site_map_sample() -> SiteMapMessage {
+    let text = "[site]\nid = \"joy-city\"\ntimezone = \"Asia/Shanghai\"\n\n[[floor]]\nid = \"F1\"\nlevel = 0\n\n\
+        [[zone]]\nid = \"F1-Z01\"\nfloor = \"F1\"\nkind = \"entrance\"\nposition = [0.0, 0.0]\nneighbours = []\n\n\
+        [[sensor]]\nid = \"F1-S01\"\nzone = \"F1-Z01\"\n";
+    SiteMapMessage::new(7, text.into(), "Li Wei", "2025-11-21T09:00:00.000Z".into())
 }
 
 fn health_schema() -> Value {
@@ -142,6 +161,15 @@ pub fn asyncapi() -> Value {
         retain: true,
         expiry: Some(180),
         payload: health_schema(),
+    });
+    parts.add(&Channel {
+        name: SITE_MAP,
+        address: "mall/v1/{site}/config/site-map",
+        title: "The site map that gateways take over (site_map_topic)",
+        content_type: "application/json",
+        retain: true,
+        expiry: None,
+        payload: site_map_schema(),
     });
     let mut document = json!({
         "asyncapi": "3.0.0",
@@ -220,10 +248,12 @@ impl Parts {
                 "messages": { "message": { "$ref": format!("#/components/messages/{name}") } },
             }),
         );
+        // The one message that gateways take.
+        let action = if name == SITE_MAP { "receive" } else { "send" };
         self.operations.insert(
-            format!("send.{name}"),
+            format!("{action}.{name}"),
             json!({
-                "action": "send",
+                "action": action,
                 "title": channel.title,
                 "channel": { "$ref": format!("#/channels/{name}") },
                 "messages": [{ "$ref": format!("#/channels/{name}/messages/message") }],
@@ -232,6 +262,8 @@ impl Parts {
         );
     }
 }
+
+const SITE_MAP: &str = "config.site-map";
 
 const PARAMETERS: [(&str, &str); 5] = [
     ("site", "Site id of the site map"),

@@ -19,6 +19,7 @@ mod link;
 pub mod memory;
 mod message;
 mod outbox;
+mod parting;
 mod poison;
 pub mod probe;
 mod session;
@@ -27,6 +28,7 @@ mod stats;
 pub use config::{ConfigProblem, MqttConfig, Password, Protocol, TlsConfig, TlsError, default_client_id};
 pub use message::{GatewayStatus, Identity, OfflineReason, Presence};
 pub use outbox::{Outbox, OutboxError, Queued};
+pub use parting::{Leave, Parting};
 pub use stats::{PublishSnapshot, PublishStats};
 
 use crate::supervise::Beat;
@@ -67,6 +69,8 @@ pub struct Publisher {
     who: Identity,
     stats: Arc<PublishStats>,
     seed: Option<u64>,
+    parting: Parting,
+    announced: bool,
     beat: Beat,
 }
 
@@ -77,6 +81,8 @@ pub struct PublisherReport {
     pub stats: PublishSnapshot,
     /// Nothing was left to publish, and the broker knows that we stopped.
     pub drained: bool,
+    /// The broker was left with `online`, and with no last will that would take it back.
+    pub left_online: bool,
 }
 
 impl Publisher {
@@ -94,13 +100,29 @@ impl Publisher {
         if let Some(tls) = &config.tls {
             tls.load()?;
         }
-        Ok(Self { config, who, stats: Arc::default(), seed: None, beat: Beat::default() })
+        Ok(Self {
+            config,
+            who,
+            stats: Arc::default(),
+            seed: None,
+            parting: Parting::default(),
+            announced: false,
+            beat: Beat::default(),
+        })
     }
 
     /// Decides the random waits, for tests.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// Takes over from a publisher of this process. `announced`: that one was [`PublisherReport::left_online`], so
+    /// that even if we are stopped at once somebody has to say `offline`. `parting` says how we leave in turn.
+    #[must_use]
+    pub fn taking_over(mut self, announced: bool, parting: Parting) -> Self {
+        (self.announced, self.parting) = (announced, parting);
         self
     }
 
@@ -125,6 +147,7 @@ impl Publisher {
         let seed = self.seed.or_else(|| getrandom::u64().ok()).unwrap_or(0);
         let mut backoff = Backoff::new(self.config.reconnect_min, self.config.reconnect_max, seed);
         let mut memory = Memory::default();
+        memory.owes_farewell = self.announced;
         let cx = Context {
             config: &self.config,
             who: &self.who,
@@ -132,6 +155,7 @@ impl Publisher {
             health: &health,
             stats: &self.stats,
             cancel: &cancel,
+            parting: &self.parting,
             beat: &self.beat,
         };
         let drained = loop {
@@ -154,6 +178,6 @@ impl Publisher {
             }
         };
         self.beat.finish();
-        PublisherReport { stats: self.stats.snapshot(), drained }
+        PublisherReport { stats: self.stats.snapshot(), drained, left_online: memory.owes_farewell }
     }
 }

@@ -12,6 +12,7 @@ use super::feed::{Feed, Next};
 use super::link::{Limits, Link, Notice};
 use super::message::{Identity, Message, OfflineReason};
 use super::outbox::{Outbox, OutboxError, Queued};
+use super::parting::{Leave, Parting};
 use super::poison::Suspects;
 use super::stats::PublishStats;
 use crate::supervise::Beat;
@@ -34,6 +35,7 @@ pub(super) struct Context<'a, O> {
     pub(super) health: &'a watch::Receiver<Value>,
     pub(super) stats: &'a PublishStats,
     pub(super) cancel: &'a CancellationToken,
+    pub(super) parting: &'a Parting,
     pub(super) beat: &'a Beat,
 }
 
@@ -45,6 +47,8 @@ pub(super) struct Memory {
     acks: Vec<u64>,
     /// A connection was lost or could not be made: what waits now is late.
     pub(super) interrupted: bool,
+    /// The broker holds `online` of ours, and no last will.
+    pub(super) owes_farewell: bool,
 }
 
 /// How a connection ended.
@@ -65,7 +69,7 @@ pub(super) async fn run<O: Outbox>(cx: &Context<'_, O>, memory: &mut Memory) -> 
     };
     let first = tokio::select! {
         first = cx.beat.while_waiting(link.notices.recv()) => first,
-        () = cx.cancel.cancelled() => return End::Stopped { drained: false },
+        () = given_up(cx.cancel, memory.owes_farewell) => return End::Stopped { drained: false },
     };
     let limits = match first {
         Some(Notice::Connected(limits)) => limits,
@@ -74,11 +78,29 @@ pub(super) async fn run<O: Outbox>(cx: &Context<'_, O>, memory: &mut Memory) -> 
     };
     cx.stats.connected();
     info!(host = cx.config.host, port = cx.config.port, ?limits, "connected to the broker");
+    // The broker has our last will again.
+    memory.owes_farewell = false;
     let mut session = Session::new(cx, memory, link, limits);
     let outcome = session.publish().await;
     cx.stats.disconnected();
     outcome
 }
+
+/// When a connection that is not there yet is waited for no longer.
+async fn given_up(cancel: &CancellationToken, owes_farewell: bool) {
+    cancel.cancelled().await;
+    if owes_farewell {
+        tokio::time::sleep(OWED).await;
+    }
+}
+
+/// How long a broker that still holds our `online` is called when we are to stop.
+const OWED: Duration = Duration::from_secs(5);
+/// How long what is in flight is waited for when the daemon goes on in a moment.
+const HASTE: Duration = Duration::from_millis(500);
+
+/// Until health that was not there yet is looked for again.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Places beside the events: birth or farewell, and health.
 const RESERVE: usize = 2;
@@ -168,6 +190,7 @@ impl<'a, O: Outbox> Session<'a, O> {
         match over {
             Over::Stopped => {
                 self.part().await;
+                self.memory.owes_farewell = self.cx.parting.leave() == Leave::HandOver;
                 End::Stopped { drained: self.stopping.is_some_and(|s| s.drained) }
             }
             Over::Closed { why, by_broker } => {
@@ -239,17 +262,24 @@ impl<'a, O: Outbox> Session<'a, O> {
         if stopping.said {
             return Ok(());
         }
+        let leave = self.cx.parting.leave();
         if now < stopping.farewell_at {
-            self.fill(now).await?;
+            // Who goes on has time for the rest.
+            if leave == Leave::Drain {
+                self.fill(now).await?;
+            }
             let newest = *self.newest.borrow();
-            let done =
-                self.feed.is_empty(newest) && self.retries.is_empty() && self.events_out().count() == 0;
+            let drained = self.feed.is_empty(newest) && self.retries.is_empty();
+            let done = (drained || leave != Leave::Drain) && self.events_out().count() == 0;
             if !done {
                 return Ok(());
             }
-            self.stopping = Some(Stopping { drained: true, said: true, ..stopping });
+            self.stopping = Some(Stopping { drained, said: true, ..stopping });
         } else {
             self.stopping = Some(Stopping { said: true, ..stopping });
+        }
+        if leave == Leave::HandOver {
+            return Err(Over::Stopped);
         }
         let farewell = Message::status(self.cx.config, self.cx.who, Some(OfflineReason::Stopped));
         self.submit(farewell, Tracked::Farewell)
@@ -257,7 +287,10 @@ impl<'a, O: Outbox> Session<'a, O> {
 
     /// A quarter of the grace period, at most a second, is kept for the farewell.
     fn begin_to_stop(&mut self) {
-        let grace = self.cx.config.drain_timeout;
+        let grace = match self.cx.parting.leave() {
+            Leave::Drain => self.cx.config.drain_timeout,
+            Leave::HandOver | Leave::Move => HASTE,
+        };
         let end_at = Instant::now() + grace;
         let farewell_at = end_at - (grace / 4).min(Duration::from_secs(1));
         self.stopping = Some(Stopping { farewell_at, end_at, said: false, drained: false });
@@ -265,7 +298,12 @@ impl<'a, O: Outbox> Session<'a, O> {
 
     fn report_health(&mut self) -> Result<(), Over> {
         let report = self.cx.health.borrow().clone();
-        if report.is_null() || self.is_out(Tracked::Health) {
+        if report.is_null() {
+            // We were faster than who puts it together; what is retained is of the life before.
+            self.next_health = Instant::now() + SOON;
+            return Ok(());
+        }
+        if self.is_out(Tracked::Health) {
             return Ok(());
         }
         let message = Message::health(self.cx.config, self.cx.who, &report);

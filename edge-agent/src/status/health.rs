@@ -9,6 +9,7 @@ use crate::ears::EarState;
 use crate::feeds::FeedState;
 use crate::privacy::lists::ListState;
 use crate::publish::PublishSnapshot;
+use crate::reload::{InForce, MapInForce};
 use crate::store::{ByKind, Stats};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -44,6 +45,8 @@ pub struct Health {
     pub clock: ClockHealth,
     /// The machine.
     pub machine: MachineHealth,
+    /// The configuration in force, and what stood in the way of the last new one.
+    pub config: InForce,
     /// The operators' page and `/metrics`; absent where they are switched off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub web: Option<WebHealth>,
@@ -311,6 +314,19 @@ impl Health {
                 disk_size_bytes: Some(29 << 30),
                 temperature_c: Some(52.1),
                 throttling: Some(super::machine::Throttling::default()),
+            },
+            config: InForce {
+                version: "5eedcafe".into(),
+                since: at.0.to_string(),
+                site_map: MapInForce {
+                    from: "topic".into(),
+                    version: Some(7),
+                    sha256: "61faabe9fc6b19b7ea5a9d8a2dcd7ae1a5d10a7ee6a0b3c9c1a2ef3cbd6a1d1f".into(),
+                    signed_off_by: Some("Li Wei".into()),
+                    signed_off_at: Some("2025-11-21T09:00:00.000Z".into()),
+                    ..MapInForce::default()
+                },
+                ..InForce::default()
             },
             // Every field of the sample is one that is always there.
             web: None,

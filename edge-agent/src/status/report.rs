@@ -7,6 +7,7 @@ use super::rates::Meter;
 use super::today::{Seen, Today, View};
 use crate::pipeline::wall_clock;
 use crate::publish::PublishStats;
+use crate::reload::Standing;
 use crate::store::Store;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -44,6 +45,8 @@ pub struct Gateway {
     pub max_bytes: u64,
     /// What it hears happens now, and is not a recording.
     pub live: bool,
+    /// Which configuration is in force.
+    pub config: Standing,
 }
 
 /// The pipeline's hand on the status: how it is, and what it has committed.
@@ -181,6 +184,7 @@ impl Status {
             broker: BrokerHealth::from(publisher.snapshot()),
             clock: seen.clock,
             machine: seen.machine.clone(),
+            config: self.gateway.config.report(),
             web: self.web.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             ..Health::default()
         };

@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub enum State {
     /// Started up.
     Ready,
+    /// Taking up another configuration since this moment of the monotonic clock, µs; over with `Ready`.
+    Reloading(i64),
     /// Shutting down: from now on `TimeoutStopSec=` counts.
     Stopping,
     /// Everything that must go on goes on.
@@ -27,6 +29,7 @@ impl State {
     fn words(&self) -> String {
         match self {
             Self::Ready => "READY=1".into(),
+            Self::Reloading(since) => format!("RELOADING=1\nMONOTONIC_USEC={since}"),
             Self::Stopping => "STOPPING=1".into(),
             Self::Alive => "WATCHDOG=1".into(),
             // A line break would begin another assignment.

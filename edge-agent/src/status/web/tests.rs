@@ -36,6 +36,7 @@ impl Page {
             store_dir: dir.path().to_owned(),
             max_bytes: 1 << 20,
             live: true,
+            config: crate::reload::Standing::default(),
         });
         let settings = WebSettings {
             listen: "127.0.0.1:0".parse().unwrap(),
