@@ -6,7 +6,9 @@ mod life;
 mod log;
 mod settings;
 
-pub(super) use failures::{agent_failure, privacy_failure, store_failure};
+#[cfg(feature = "embedded-broker")]
+pub(super) use failures::agent_failure;
+pub(super) use failures::{privacy_failure, store_failure};
 pub(super) use log::start_log;
 pub(super) use settings::{mqtt_config, store_options};
 
