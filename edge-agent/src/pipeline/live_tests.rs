@@ -132,7 +132,7 @@ async fn who_is_here_is_the_same_visit_in_the_next_life_of_the_daemon() {
     let cancel = CancellationToken::new();
     let stop = cancel.clone();
     let running = tokio::spawn(async move { second.run_and_hand_over(&stop, &Parting::default()).await });
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    // What waits in an ear is taken in before it looks whether to stop.
     cancel.cancel();
     let (report, state) = running.await.unwrap().unwrap();
     assert!(report.observations > 0 && state.is_none(), "it was heard, and nothing goes on");
