@@ -31,7 +31,7 @@ const SUSPECTS: usize = 16;
 const BUYERS: usize = 4096;
 /// Addresses of members that are remembered at once; beyond, a new one is not.
 const CARRIED: usize = 1 << 14;
-/// Links that are remembered, so that each is said once.
+/// Links that are remembered, so that each is said once; beyond, the oldest is forgotten.
 const SAID: usize = 1 << 14;
 
 /// What is known of members.
@@ -39,7 +39,9 @@ const SAID: usize = 1 << 14;
 pub struct Members {
     carried: BTreeMap<Pseudonym, MemberHeard>,
     buyers: BTreeMap<MemberToken, Buying>,
-    said: VecDeque<(VisitId, MemberToken)>,
+    said: BTreeSet<(VisitId, MemberToken)>,
+    /// The same, oldest first.
+    order: VecDeque<(VisitId, MemberToken)>,
 }
 
 /// What the receipts of a member have in common.
@@ -95,13 +97,15 @@ impl Members {
 
     /// A visit is a member's; whether that is news.
     pub fn link(&mut self, visit: VisitId, member: MemberToken) -> bool {
-        if self.said.contains(&(visit, member)) {
+        if !self.said.insert((visit, member)) {
             return false;
         }
-        if self.said.len() >= SAID {
-            self.said.pop_front();
+        self.order.push_back((visit, member));
+        if self.order.len() > SAID
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.said.remove(&oldest);
         }
-        self.said.push_back((visit, member));
         true
     }
 
@@ -146,6 +150,7 @@ impl Members {
         self.carried.retain(|_, c| c.member != member);
         self.buyers.remove(&member);
         self.said.retain(|(_, m)| *m != member);
+        self.order.retain(|(_, m)| *m != member);
     }
 
     /// Forgets a visit, and what was heard under its addresses.
@@ -153,6 +158,7 @@ impl Members {
         self.carried.retain(|address, _| !addresses.contains(address));
         self.buyers.values_mut().for_each(|b| b.suspects.retain(|s| s.visit != visit));
         self.said.retain(|(v, _)| *v != visit);
+        self.order.retain(|(v, _)| *v != visit);
     }
 }
 
@@ -274,6 +280,10 @@ mod tests {
             members.bought(member, at(n as i64), there(&crowd), 40, 0.5);
         }
         assert!(members.carried.len() == CARRIED && members.said.len() == SAID);
+        assert_eq!(members.order.len(), SAID);
+        let (first, last) = (MemberToken(0), MemberToken(CARRIED as u128 + 9));
+        assert!(!members.is_linked(VisitId(0), first), "the oldest was forgotten");
+        assert!(members.is_linked(VisitId(last.0), last), "and not the newest");
         assert!(members.buyers.len() == BUYERS);
         assert!(members.buyers.values().all(|b| b.suspects.len() == SUSPECTS));
     }
