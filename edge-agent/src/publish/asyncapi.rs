@@ -148,7 +148,7 @@ pub fn asyncapi() -> Value {
     parts.add(&Channel {
         name: "gateway.health",
         address: "mall/v1/{site}/gateway/{gateway}/health",
-        title: "Gateway health, once a minute",
+        title: "Gateway health, once a minute, and when an alarm begins or ends",
         content_type: "application/json",
         retain: true,
         expiry: Some(180),

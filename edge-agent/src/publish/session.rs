@@ -101,6 +101,8 @@ const HASTE: Duration = Duration::from_millis(500);
 
 /// Until health that was not there yet is looked for again.
 const SOON: Duration = Duration::from_secs(1);
+/// Between reports, however often there is something to be told at once.
+const AT_MOST: Duration = Duration::from_secs(5);
 
 /// Places beside the events: birth or farewell, and health.
 const RESERVE: usize = 2;
@@ -133,7 +135,9 @@ struct Session<'a, O> {
     store_paused_until: Option<Instant>,
     began: Instant,
     last_progress: Instant,
+    health: watch::Receiver<Value>,
     next_health: Instant,
+    last_health: Option<Instant>,
     birth_answered: bool,
     stopping: Option<Stopping>,
 }
@@ -175,7 +179,9 @@ impl<'a, O: Outbox> Session<'a, O> {
             store_paused_until: None,
             began: now,
             last_progress: now,
+            health: cx.health.clone(),
             next_health: now,
+            last_health: None,
             birth_answered: false,
             stopping: None,
         }
@@ -228,6 +234,10 @@ impl<'a, O: Outbox> Session<'a, O> {
                         // The store is gone: nothing new can come, and nothing can be acknowledged.
                         return Over::Closed { why: "the outbox was closed".into(), by_broker: false };
                     }
+                }
+                Ok(()) = self.health.changed() => {
+                    let soonest = self.last_health.map_or(now, |last| last + AT_MOST);
+                    self.next_health = self.next_health.min(soonest);
                 }
                 () = self.cx.cancel.cancelled(), if self.stopping.is_none() => self.begin_to_stop(),
                 () = sleep_until(wake) => {}
@@ -297,7 +307,7 @@ impl<'a, O: Outbox> Session<'a, O> {
     }
 
     fn report_health(&mut self) -> Result<(), Over> {
-        let report = self.cx.health.borrow().clone();
+        let report = self.health.borrow().clone();
         if report.is_null() {
             // We were faster than who puts it together; what is retained is of the life before.
             self.next_health = Instant::now() + SOON;
@@ -308,7 +318,10 @@ impl<'a, O: Outbox> Session<'a, O> {
         }
         let message = Message::health(self.cx.config, self.cx.who, &report);
         match message.check_size(self.limits.max_packet) {
-            Ok(()) => self.submit(message, Tracked::Health),
+            Ok(()) => {
+                self.last_health = Some(Instant::now());
+                self.submit(message, Tracked::Health)
+            }
             Err(why) => {
                 warn!("health report not published: {why}");
                 self.cx.stats.failed(format!("health report: {why}"));

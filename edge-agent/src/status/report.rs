@@ -3,6 +3,7 @@
 use super::Stamp;
 use super::health::{BrokerHealth, Health, OutboxHealth, PipelineHealth, StoreHealth, WebHealth};
 use super::machine::{ClockHealth, Machine, MachineHealth};
+use super::now::alarms;
 use super::rates::Meter;
 use super::today::{Seen, Today, View};
 use crate::pipeline::wall_clock;
@@ -127,7 +128,8 @@ impl Status {
         self.pulse.clone()
     }
 
-    /// For the health topic: null until something is known.
+    /// For the health topic: null until something is known. Marked as changed when it is to be told at once: an alarm began or
+    /// ended, or the configuration did not change as it should have.
     pub fn report(&self) -> watch::Receiver<Value> {
         self.json.subscribe()
     }
@@ -154,6 +156,7 @@ impl Status {
         let mut machine = Some(Machine::new(&self.gateway.store_dir));
         let mut seen = Looked::default();
         let mut meter = Meter::default();
+        let mut urgent = Urgent::default();
         loop {
             // Files of the machine are small, but a clock may have to be asked for: not on this thread.
             if let Some(looker) = machine.take().filter(|_| !cancel.is_cancelled()) {
@@ -163,7 +166,7 @@ impl Status {
                     Err(_) => machine = Some(Machine::new(&self.gateway.store_dir)),
                 }
             }
-            self.put_together(&store, &publisher, &seen, &mut meter);
+            self.put_together(&store, &publisher, &seen, &mut meter, &mut urgent);
             if cancel.is_cancelled() {
                 return;
             }
@@ -175,7 +178,14 @@ impl Status {
         }
     }
 
-    fn put_together(&self, store: &Store, publisher: &PublishStats, seen: &Looked, meter: &mut Meter) {
+    fn put_together(
+        &self,
+        store: &Store,
+        publisher: &PublishStats,
+        seen: &Looked,
+        meter: &mut Meter,
+        urgent: &mut Urgent,
+    ) {
         let Some(part) = self.pulse.last() else { return };
         let now = wall_clock();
         let stats = store.stats();
@@ -197,8 +207,30 @@ impl Status {
         };
         health.rates = meter.rates(&health, Instant::now());
         // Plain data: it always serialises.
-        self.json.send_replace(serde_json::to_value(&health).unwrap_or_default());
+        let report = serde_json::to_value(&health).unwrap_or_default();
+        let news = std::mem::replace(urgent, Urgent::of(&health));
+        self.json.send_if_modified(|last| {
+            *last = report;
+            news != *urgent
+        });
         self.health.send_replace(Some(Arc::new(health)));
+    }
+}
+
+/// What is told as soon as it is otherwise.
+#[derive(Debug, Default, PartialEq)]
+struct Urgent {
+    /// Which alarms, and about what; their words may change every second.
+    alarms: Vec<(&'static str, Option<String>)>,
+    config: [Option<String>; 2],
+}
+
+impl Urgent {
+    fn of(health: &Health) -> Self {
+        Self {
+            alarms: alarms(health, health.at.0).into_iter().map(|alarm| (alarm.id, alarm.about)).collect(),
+            config: [health.config.problem.clone(), health.config.site_map.problem.clone()],
+        }
     }
 }
 
@@ -219,4 +251,25 @@ fn look(mut machine: Machine, store: &std::path::Path) -> (Machine, Looked) {
 fn quarantines(store: &std::path::Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(store) else { return 0 };
     entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with("quarantine-")).count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_that_begins_is_urgent_and_its_words_are_not() {
+        let calm = Health::sample();
+        let mut lost = calm.clone();
+        lost.broker.connected = false;
+        lost.broker.last_error = Some("refused".into());
+        assert_ne!(Urgent::of(&calm), Urgent::of(&lost));
+        let mut still = lost.clone();
+        still.broker.last_error = Some("timed out".into());
+        still.broker.acknowledged += 1;
+        assert_eq!(Urgent::of(&lost), Urgent::of(&still));
+        let mut refused = calm.clone();
+        refused.config.problem = Some("agent.toml:3: …".into());
+        assert_ne!(Urgent::of(&calm), Urgent::of(&refused));
+    }
 }
