@@ -26,10 +26,11 @@ def idle():
     pid = show("MainPID")
     before, start = used(pid), time.monotonic()
     time.sleep(60)
-    share = 100 * (used(pid) - before) / (time.monotonic() - start)
+    took = time.monotonic() - start
+    own, kernel = [100 * (after - before) / took for after, before in zip(used(pid), before)]
     huge = int(sh(f"awk '/AnonHugePages/ {{ print $2 }}' /proc/{pid}/smaps_rollup") or 0) / 1024
-    say(f"figure: idle {share:.2f} % of a processor over 60 s, {memory(pid):.1f} MiB RSS: {memory(pid, 'RssFile'):.1f} of files, "
-        f"{huge:.1f} of huge pages; the program is {os.stat('/usr/bin/edge-agent').st_size / 2**20:.2f} MiB")
+    say(f"figure: idle {own + kernel:.2f} % of a processor over 60 s, {kernel:.2f} of it in the kernel; {memory(pid):.1f} MiB RSS: "
+        f"{memory(pid, 'RssFile'):.1f} of files, {huge:.1f} of huge pages; the program is {os.stat('/usr/bin/edge-agent').st_size / 2**20:.2f} MiB")
 
 
 def journal_time(message, after):
