@@ -3,7 +3,7 @@ import json, os, signal, statistics, subprocess, time
 
 from vm import UNIT, active, check, memory, say, sh, show, used, wait
 
-RATES = [500, 2000, 4000, 8000, 12000, 20000]
+RATES = [500, 2000, 4000, 8000]
 
 
 def started():

@@ -50,6 +50,8 @@ def events_waiting():
 
 def exchange(folder, what, number, running):
     """Another version, while an event waits for a broker that is away."""
+    # The status is some seconds old: what it says of before must not be taken for now.
+    wait("the broker has everything", 60, lambda: "0 events waiting, broker connected" in show("StatusText"))
     running.stop()
     wait("the broker is away", 60, lambda: "broker away" in show("StatusText"))
     waiting = events_waiting()
