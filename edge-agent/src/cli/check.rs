@@ -8,6 +8,7 @@ mod environment;
 mod feeds;
 mod host;
 mod radios;
+pub(in crate::cli) mod service;
 
 use super::exit::{Exit, Failure};
 use crate::config::{self, Located};

@@ -128,7 +128,9 @@ pub fn write_all(
     let mut report = vec![format!("wrote {}", agent_path.display())];
     report.push(format!("{} {}", if keeps_map { "used  " } else { "wrote" }, site_path.display()));
     report.extend(kept.iter().map(|path| format!("kept  {}", path.display())));
-    report.extend(next(args, &answers, &agent_path, &site_path, keeps_map));
+    let allow = machine.wifi.iter().any(init::machine::Wifi::is_fit)
+        && check::service::may_listen(Path::new("/")) == Some(false);
+    report.extend(next(args, &answers, &agent_path, &site_path, keeps_map, allow));
     let found = check::examine(&CheckArgs { config: agent_path, site: None, offline: true });
     for line in &report {
         writeln!(output, "{line}").map_err(said)?;
@@ -297,8 +299,15 @@ fn make_receipts(dir: &Path, places: &Places) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What to type next.
-fn next(args: &InitArgs, a: &Answers, agent: &Path, site: &Path, keeps_map: bool) -> Vec<String> {
+/// What to type next; `allow`: the service may not listen to the radio yet.
+fn next(
+    args: &InitArgs,
+    a: &Answers,
+    agent: &Path,
+    site: &Path,
+    keeps_map: bool,
+    allow: bool,
+) -> Vec<String> {
     let mut steps = Vec::new();
     if let Some(user) = &a.username {
         let file = a.password_file.as_deref().unwrap_or("mqtt-password");
@@ -310,10 +319,14 @@ fn next(args: &InitArgs, a: &Answers, agent: &Path, site: &Path, keeps_map: bool
     if !keeps_map {
         steps.push(format!("measure: open {}, every line {:?}", site.display(), text::TO_MEASURE));
     }
+    let serves = args.dir == Path::new("/etc/edge-agent");
+    if allow && serves {
+        steps.push(check::service::ALLOW.into());
+    }
     steps.push(format!("edge-agent check --config {}", agent.display()));
-    if args.dir == Path::new("/etc/edge-agent") {
+    if serves {
         steps.push("sudo systemctl enable --now edge-agent".into());
-        steps.push("edge-agent watch".into());
+        steps.push("sudo edge-agent watch".into());
     } else {
         steps.push(format!("edge-agent run --config {}", agent.display()));
         steps.push(format!("edge-agent watch --config {}", agent.display()));

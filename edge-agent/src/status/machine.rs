@@ -186,6 +186,8 @@ fn ask_timedated() -> Option<bool> {
     use std::process::{Command, Stdio};
     let mut asked = Command::new("timedatectl")
         .args(["show", "-p", "NTPSynchronized", "--value"])
+        // It would tell our service manager how it ended.
+        .env_remove("NOTIFY_SOCKET")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -62,9 +62,9 @@ pub(super) fn file_system(folder: &Path, shown: &str, report: &mut Report) {
 const SERVICE: &str = "edge-agent";
 
 /// Whether the service may read a file that root can read. Told only where that is a question: checked as root, with the
-/// service's user there.
+/// service's user there, and no credential that systemd reads for it.
 pub(super) fn readable_by_service(path: &Path, report: &mut Report) {
-    if !nix::unistd::geteuid().is_root() {
+    if !nix::unistd::geteuid().is_root() || super::service::is_handed_over(Path::new("/"), path) {
         return;
     }
     let (Ok(Some(user)), Ok(metadata)) = (User::from_name(SERVICE), fs::metadata(path)) else { return };

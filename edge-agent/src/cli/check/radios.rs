@@ -26,6 +26,7 @@ pub(super) fn examine(agent: &AgentConfig, report: &mut Report) {
             RadioSettings::Wifi(settings) => {
                 if !wifi_seen {
                     capabilities(report);
+                    super::service::examine(report);
                     super::host::switched_off("wlan", report);
                 }
                 wifi_seen = true;
