@@ -164,6 +164,10 @@ impl Watch {
 
     /// A monitor, where there can be one. Without it the scan goes on: chips differ, and some report everything anyway.
     async fn monitor(&mut self, adapter: &str) -> Option<Monitor> {
+        if !self.settings.monitor {
+            self.monitor = Err("monitor = false in the configuration".to_owned());
+            return None;
+        }
         let registered = tokio::time::timeout(ANSWER, Monitor::register(adapter)).await;
         let registered = registered
             .unwrap_or_else(|_| Err(NoMonitor::Refused(format!("no answer within {} s", ANSWER.as_secs()))));
@@ -268,7 +272,9 @@ impl Watch {
             "deaf": self.is_deaf(),
             "restarts": self.restarts,
         }));
-        self.ear.limited(filtered.filter(|filtered| *filtered).map(|_| {
+        // Who wants no monitor wants the filter.
+        let limited = self.settings.monitor && filtered == Some(true);
+        self.ear.limited(limited.then(|| {
             let remedy = match &self.monitor {
                 Err(why) => format!("{why}: docs/hardware.md says how to change that"),
                 Ok(_) => "an advertisement monitor does not help: take another adapter".to_owned(),

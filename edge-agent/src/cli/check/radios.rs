@@ -183,7 +183,9 @@ fn ble(i: usize, settings: &BleSettings, report: &mut Report) {
     if Path::new(BUS).exists() {
         report.right(format!("ble: the system bus is at {BUS}"));
         #[cfg(feature = "bluetooth")]
-        if let Some(adapter) = settings.adapter.as_ref().or(adapters.first()) {
+        if let Some(adapter) = settings.adapter.as_ref().or(adapters.first())
+            && settings.monitor
+        {
             monitors(adapter, report);
         }
     } else {

@@ -32,7 +32,7 @@ fn radio() -> (Watch, Hearing) {
     let site = parse_site("site.toml", MAP).unwrap().value;
     let (ears, hearing) = Ears::new(&site);
     let ear = ears.ear("ble hci0", "ble", &site, SensorIx(0));
-    let settings = BleSettings { sensor: "S1".into(), adapter: None };
+    let settings = BleSettings { sensor: "S1".into(), adapter: None, monitor: true };
     ear.up();
     (watch(settings, ear, UsualRates::default(), &site, TimeZone::UTC), hearing)
 }
