@@ -80,6 +80,7 @@ fn a_package_holds_what_a_gateway_needs_and_its_configuration_is_the_operators()
             "usr/share/doc/edge-agent/examples/site.toml",
             "usr/share/doc/edge-agent/docs/install.md",
             "usr/share/doc/edge-agent/copyright",
+            "usr/share/doc/edge-agent/third-party-licences.gz",
         ] {
             assert_eq!(files.get(needed).map(String::as_str), Some("-rw-r--r--"), "{name}: {needed}");
         }

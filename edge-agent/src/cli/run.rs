@@ -115,7 +115,7 @@ async fn daemon(path: &Path, mut config: Config, level: &LogLevel) -> Result<Exi
             reload_is_over();
         }
         let parting = Parting::default();
-        let end = life.cancel.clone();
+        let (end, status) = (life.cancel.clone(), life.status.clone());
         let served = life.serve(before.announced, parting.clone());
         tokio::pin!(served);
         let mut next = None;
@@ -135,7 +135,9 @@ async fn daemon(path: &Path, mut config: Config, level: &LogLevel) -> Result<Exi
         match next {
             // A recording that ended just now has nothing left to change.
             Some((new, map, stopped)) if !pipeline.ended => {
-                before = Before { cut: limits::cut(&config, &new), state, announced: publisher.left_online };
+                let today = status.today(|today| today.clone());
+                let cut = limits::cut(&config, &new);
+                before = Before { cut, state, announced: publisher.left_online, today: Some(today) };
                 if map {
                     keep_map(&new);
                 }

@@ -1,9 +1,10 @@
 //! The contract as documents: JSON Schemas, samples, and one AsyncAPI 3.0 document, all generated from the types
-//! that are serialised.
+//! that are serialised. Tests call this; the program prints what they let through ([`contract`](super::contract)).
 //!
 //! The schemas stay open (no `additionalProperties: false`): within v1 fields may be added. There is no
 //! `dataschema` attribute in the events: `type` names the schema, and every byte is sent a million times a day.
 
+use super::contract::Document;
 use super::message::{GatewayStatus, Identity, Message, OfflineReason};
 use super::{MqttConfig, Protocol};
 use crate::config::SiteMapMessage;
@@ -12,15 +13,6 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use visit_core::event::{CloudEvent, Extra, samples, schema};
 use visit_core::time::Timestamp;
-
-/// A file of the contract.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Document {
-    /// Path below the contract's folder, with `/`.
-    pub path: String,
-    /// Content, ending with a line break.
-    pub text: String,
-}
 
 /// All files of the contract, in the order of their paths.
 pub fn documents() -> Vec<Document> {

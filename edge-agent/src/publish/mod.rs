@@ -13,6 +13,7 @@
 pub mod asyncapi;
 mod backoff;
 mod config;
+pub mod contract;
 mod feed;
 mod link;
 #[doc(hidden)]

@@ -97,9 +97,16 @@ pub struct Status {
 impl Status {
     /// A status of which nothing is known yet.
     pub fn new(gateway: Gateway) -> Self {
+        Self::going_on(gateway, None)
+    }
+
+    /// A status that goes on with what was shown before the configuration changed, where that may be shown still.
+    pub fn going_on(gateway: Gateway, before: Option<Today>) -> Self {
         let view = View::of(&gateway.site, gateway.mode, gateway.k);
         let since = gateway.live.then_some(gateway.started_at);
-        let today = Arc::new(Mutex::new(Today::new(view, since)));
+        let today =
+            before.and_then(|today| today.under(view.clone())).unwrap_or_else(|| Today::new(view, since));
+        let today = Arc::new(Mutex::new(today));
         Self {
             gateway: Arc::new(gateway),
             pulse: Pulse { today: Some(Arc::clone(&today)), ..Pulse::default() },

@@ -2,7 +2,7 @@
 //!
 //! Fed with events once they are durable. Everything is bounded: one figure a place of the site map, one point a flow
 //! interval of the day, the last [`LINES`] events, and eight bytes and a few bits for each visit of the day, up to
-//! [`VISITS`]. Nothing of it is written anywhere: after a restart it begins anew, and says since when.
+//! [`VISITS`]. Nothing of it is written anywhere: after a restart it begins anew, and says since when; a reload hands it over.
 //!
 //! What is not shown (docs/privacy.md): no pseudonym, visit, member or amount; of `count` mode nothing about visits at all,
 //! because there is nothing; numbers from 1 to k − 1 of visits are withheld; the line of an event names the smallest place
@@ -55,6 +55,14 @@ impl View {
             calendar: BusinessCalendar::new(site),
             floors: site.zones.iter().map(floor).collect(),
             site: site.id.clone(),
+        }
+    }
+
+    fn knows(&self, scope: FlowScope, place: &str) -> bool {
+        match scope {
+            FlowScope::Site => place == self.site,
+            FlowScope::Floor => self.floors.values().any(|floor| floor == place),
+            FlowScope::Zone => self.floors.contains_key(place),
         }
     }
 }
@@ -130,7 +138,7 @@ pub struct Point {
 }
 
 /// What is shown, as of now.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Today {
     view: View,
     /// The run began; nothing for recordings, whose time is another.
@@ -170,6 +178,23 @@ impl Today {
             lines: Lines::default(),
             newest: None,
         }
+    }
+
+    /// The same day, seen under another configuration; nothing where less may be shown now, or of another day.
+    pub fn under(mut self, view: View) -> Option<Self> {
+        let same_rules = |v: &View| (v.mode, v.k, v.site.clone());
+        let same_day = self.day.is_none_or(|day| {
+            let mut calendar = view.calendar.clone();
+            calendar
+                .as_mut()
+                .is_some_and(|c| (c.day(day.began), c.start(day.began)) == (day.number, day.began))
+        });
+        if same_rules(&self.view) != same_rules(&view) || !same_day {
+            return None;
+        }
+        self.flow.retain(|(scope, place), _| view.knows(*scope, place));
+        self.view = view;
+        Some(self)
     }
 
     /// It is `now` for the source: a new business day begins with nothing.
@@ -220,12 +245,7 @@ impl Today {
     }
 
     fn told(&mut self, flow: FlowInterval) {
-        let known = match flow.scope {
-            FlowScope::Site => flow.place == self.view.site,
-            FlowScope::Floor => self.view.floors.values().any(|floor| *floor == flow.place),
-            FlowScope::Zone => self.view.floors.contains_key(&flow.place),
-        };
-        if !known {
+        if !self.view.knows(flow.scope, &flow.place) {
             return;
         }
         if flow.scope == FlowScope::Site && self.day.is_none_or(|day| flow.until > day.began) {

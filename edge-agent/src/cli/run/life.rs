@@ -12,6 +12,7 @@ use crate::pipeline::{EngineRoom, Input, KnowledgeFile, Pipeline, State, wall_cl
 use crate::privacy::{Privacy, span};
 use crate::publish::{Identity, MqttConfig, Parting, Publisher};
 use crate::reload::{Standing, listen};
+use crate::status::today::Today;
 use crate::status::{Gateway, Status, web};
 use crate::store::Store;
 use crate::supervise::Beat;
@@ -30,12 +31,14 @@ pub(super) struct Before {
     pub(super) cut: Option<&'static str>,
     /// The broker holds our `online`.
     pub(super) announced: bool,
+    /// What the web page showed of the day.
+    pub(super) today: Option<Today>,
 }
 
 /// Ready to run.
 pub(super) struct Life {
     pipeline: Pipeline,
-    status: Status,
+    pub(super) status: Status,
     mqtt: MqttConfig,
     who: Identity,
     /// Ends this life; the daemon's end does so too.
@@ -107,7 +110,7 @@ impl Life {
         let (store, recovered) = Store::open(&agent.store.dir, &options).map_err(|e| store_failure(&e))?;
         let session = recovered.session;
         let cancel = stop.child_token();
-        let status = Status::new(Gateway {
+        let gateway = Gateway {
             site: site.clone(),
             gateway: agent.gateway.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -119,7 +122,8 @@ impl Life {
             max_bytes: agent.store.max_bytes,
             live,
             config: standing.clone(),
-        });
+        };
+        let status = Status::going_on(gateway, before.today.clone());
         let mut rest = Rest { tasks: JoinSet::new(), radios: None };
         let input = match source {
             Some(source) => Input::Source(source),

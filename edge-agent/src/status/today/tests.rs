@@ -195,6 +195,30 @@ fn a_new_business_day_begins_with_nothing_and_yesterdays_facts_do_not_count() {
 }
 
 #[test]
+fn a_changed_configuration_keeps_the_day_where_it_may_be_shown_still() {
+    let mut t = today(PrivacyMode::Pseudonymous);
+    let crowd = flow(FlowScope::Zone, "F1-01", at("10:00"), Some(44.0));
+    feed(&mut t, &[visit(1, at("10:00"), arrived()), crowd.clone()]);
+    let (day, funnel) = (t.day(), t.funnel());
+
+    let mut smaller = site();
+    smaller.zones.retain(|zone| zone.id != "F1-01");
+    let view = |site: &Site, k| View::of(site, PrivacyMode::Pseudonymous, k);
+    let mut kept = t.clone().under(view(&smaller, 10)).unwrap();
+    assert_eq!((kept.day(), kept.funnel()), (day, funnel));
+    assert!(kept.flow(FlowScope::Zone, "F1-01").is_none(), "a place that is gone");
+    feed(&mut kept, &[crowd, visit(1, at("10:20"), bag())]);
+    assert!(kept.flow(FlowScope::Zone, "F1-01").is_none());
+    assert_eq!(kept.funnel().unwrap(), Funnel { bag: 1, ..funnel.unwrap() });
+
+    assert!(t.clone().under(view(&site(), 20)).is_none(), "figures of fewer than twenty were shown");
+    assert!(t.clone().under(View::of(&site(), PrivacyMode::Count, 10)).is_none());
+    let mut elsewhere = site();
+    elsewhere.timezone = "Europe/Prague".into();
+    assert!(t.under(view(&elsewhere, 10)).is_none(), "another business day");
+}
+
+#[test]
 fn a_correction_of_an_earlier_interval_does_not_replace_the_newest_figures() {
     let mut t = today(PrivacyMode::Pseudonymous);
     let mut corrected = flow(FlowScope::Site, "demo", at("10:00"), Some(44.0));
