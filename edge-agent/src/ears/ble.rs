@@ -277,11 +277,9 @@ impl Watch {
         self.ear.limited(limited.then(|| {
             let remedy = match &self.monitor {
                 Err(why) => format!("{why}: docs/hardware.md says how to change that"),
-                Ok(_) => "an advertisement monitor does not help: take another adapter".to_owned(),
+                Ok(_) => "although a monitor tells it not to, or nothing here sends more often".to_owned(),
             };
-            format!(
-                "each device is reported about once in ten seconds: the chip filters duplicates; {remedy}"
-            )
+            format!("no device is reported twice within four seconds: the chip filters duplicates; {remedy}")
         }));
     }
 
