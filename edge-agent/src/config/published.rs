@@ -14,6 +14,14 @@ use visit_core::site::Site;
 pub const MAX_MAP: usize = 1 << 20;
 /// Longest message: JSON writes a quotation mark or a line break in two bytes, and everything else as it is.
 pub const MAX_MESSAGE: usize = 2 * MAX_MAP + (64 << 10);
+/// Longest packet. A broker drops what is larger without a word (MQTT 5 §3.1.2.11.4), so what is somewhat too large must
+/// still come, to be refused in words.
+pub const MAX_PACKET: u32 = 2 * MAX_MESSAGE as u32;
+
+/// The topic of a site's map.
+pub fn topic(prefix: &str, site: &str) -> String {
+    format!("{prefix}/{site}/config/site-map")
+}
 
 /// The retained message on `…/config/site-map`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

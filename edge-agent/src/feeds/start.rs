@@ -3,7 +3,7 @@
 use super::folder::Folder;
 use super::http::Push;
 use super::mqtt::Subscription;
-use super::people::People;
+use super::followed::{Followed, follow};
 use super::silence::Watch;
 use super::tap::drain::{self, Reader, Readers};
 use super::tap::queue::Queue;
@@ -139,7 +139,10 @@ pub fn start(
     })
 }
 
-/// Follows the lists of people that are published, where there are any.
+/// Longest published list, bytes: half a million entries.
+const MAX_LIST: u32 = 16 << 20;
+
+/// Follows the lists of people that are published: `{prefix}/{site}/privacy/opt-out` and `…/privacy/consent`, where there are any.
 fn people(
     agent: &AgentConfig,
     site: &Site,
@@ -156,8 +159,15 @@ fn people(
     let topics: Vec<_> = wanted.into_iter().filter(|w| w.1).map(|(which, _)| (topic(which), which)).collect();
     if !topics.is_empty() {
         let client_id = format!("edge-agent-{}-{}-people", site.id, agent.gateway);
-        let people = People { broker: mqtt.clone(), client_id, topics, lists };
-        tasks.spawn(super::people::listen(people, cancel.clone()));
+        let people = Followed {
+            broker: mqtt.clone(),
+            client_id,
+            what: "published lists of people",
+            topics,
+            longest: MAX_LIST,
+            messages: lists,
+        };
+        tasks.spawn(follow(people, cancel.clone()));
     }
     published
 }

@@ -15,7 +15,6 @@
 
 mod diff;
 pub mod limits;
-pub mod listen;
 mod manager;
 mod standing;
 

@@ -21,7 +21,7 @@ pub(super) struct Next {
 pub(super) struct Attendant {
     pub(super) path: PathBuf,
     pub(super) hangups: Hangups,
-    pub(super) published: mpsc::Receiver<Vec<u8>>,
+    pub(super) published: mpsc::Receiver<((), Vec<u8>)>,
     pub(super) stop: CancellationToken,
     pub(super) standing: Standing,
 }
@@ -32,7 +32,7 @@ impl Attendant {
         loop {
             let map = tokio::select! {
                 () = self.hangups.next() => None,
-                Some(payload) = self.published.recv() => Some(payload),
+                Some(((), payload)) = self.published.recv() => Some(payload),
             };
             if self.stop.is_cancelled() {
                 if map.is_none() {
@@ -91,6 +91,10 @@ impl Attendant {
 
     /// A site map was published.
     async fn follow(&self, running: &Config, payload: Vec<u8>) -> Option<Next> {
+        // Cleared: what is in force stays.
+        if payload.is_empty() {
+            return None;
+        }
         let running = running.clone();
         let path = self.path.clone();
         let (running, judged) = off_the_loop(move || {

@@ -4,14 +4,15 @@ use super::failures::{agent_failure, pipeline_failure, privacy_failure, store_fa
 use super::settings::{common_pace, engine_config, mqtt_config, open_source, store_options};
 use crate::agent::{self, AgentReport, Succession};
 use crate::cli::exit::{Exit, Failure};
-use crate::config::Config;
+use crate::config::{Config, published};
 use crate::ears::radios::Radios;
 use crate::ears::{self, Ears, UsualRates};
+use crate::feeds::followed::{Followed, follow};
 use crate::feeds::start as feeds;
 use crate::pipeline::{EngineRoom, Input, KnowledgeFile, Pipeline, State, wall_clock};
 use crate::privacy::{Privacy, span};
 use crate::publish::{Identity, MqttConfig, Parting, Publisher};
-use crate::reload::{Standing, listen};
+use crate::reload::Standing;
 use crate::status::today::Today;
 use crate::status::{Gateway, Status, web};
 use crate::store::Store;
@@ -92,7 +93,7 @@ impl Life {
         before: &Before,
         stop: &CancellationToken,
         standing: &Standing,
-        maps: &mpsc::Sender<Vec<u8>>,
+        maps: &mpsc::Sender<((), Vec<u8>)>,
     ) -> Result<Self, Failure> {
         let Config { agent, survey, version, .. } = config;
         let version = *version;
@@ -148,13 +149,15 @@ impl Life {
             rest.tasks.spawn(web::serve(agent.web.clone(), status.clone(), cancel.clone()));
         }
         if agent.site_map_topic {
-            let follower = listen::Follower {
+            let map = Followed {
                 broker: mqtt.clone(),
                 client_id: format!("edge-agent-{}-{}-site-map", site.id, agent.gateway),
-                topic: listen::topic(&mqtt.prefix, &site.id),
-                maps: maps.clone(),
+                what: "the published site map",
+                topics: vec![(published::topic(&mqtt.prefix, &site.id), ())],
+                longest: published::MAX_PACKET,
+                messages: maps.clone(),
             };
-            rest.tasks.spawn(listen::listen(follower, cancel.clone()));
+            rest.tasks.spawn(follow(map, cancel.clone()));
         }
         let mut room = EngineRoom::new(site.clone(), engine_config(agent, &site, survey.clone(), version));
         if live {
