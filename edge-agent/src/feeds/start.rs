@@ -1,9 +1,9 @@
 //! Starts the feeds of a configuration.
 
 use super::folder::Folder;
+use super::followed::{Followed, follow};
 use super::http::Push;
 use super::mqtt::Subscription;
-use super::followed::{Followed, follow};
 use super::silence::Watch;
 use super::tap::drain::{self, Reader, Readers};
 use super::tap::queue::Queue;

@@ -199,13 +199,19 @@ fn ble(i: usize, settings: &BleSettings, report: &mut Report) {
 /// Whether BlueZ offers advertisement monitors, without which the kernel has the chip filter duplicates.
 #[cfg(feature = "bluetooth")]
 fn monitors(adapter: &str, report: &mut Report) {
-    use dbus::arg::PropMap;
-    use dbus::blocking::{Connection, Proxy};
+    use dbus::Message;
+    use dbus::channel::{BusType, Channel};
     const MANAGER: &str = "org.bluez.AdvertisementMonitorManager1";
-    let asked: Result<(PropMap,), _> = Connection::new_system().and_then(|bus| {
-        let bluez =
-            Proxy::new("org.bluez", format!("/org/bluez/{adapter}"), std::time::Duration::from_secs(5), &bus);
-        bluez.method_call("org.freedesktop.DBus.Properties", "GetAll", (MANAGER,))
+    let call = Message::new_method_call(
+        "org.bluez",
+        format!("/org/bluez/{adapter}"),
+        "org.freedesktop.DBus.Properties",
+        "GetAll",
+    );
+    // The name of an adapter was checked: it can be part of a path.
+    let Ok(call) = call else { return };
+    let asked = Channel::get_private(BusType::System).and_then(|bus| {
+        bus.send_with_reply_and_block(call.append1(MANAGER), std::time::Duration::from_secs(5))
     });
     match asked {
         Ok(_) => report.right("ble: BlueZ offers advertisement monitors: chips need not filter duplicates"),

@@ -3,8 +3,8 @@
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::mqtt_config;
 use crate::config::Config;
-use crate::feeds::mqtt::open;
 use crate::config::published::{MAX_PACKET, topic};
+use crate::feeds::mqtt::open;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason, SubscribeReasonCode};
 use rumqttc::v5::{AsyncClient, Event, EventLoop};
