@@ -3,12 +3,17 @@
 //! Unless it is asked for raw, a recording holds no address: what [`Privacy`] refuses is left out, and an address is
 //! replaced by bytes of the pseudonym that it has under a key of this recording alone, which is nowhere but in memory.
 //! The local bit stays, which says what sort of address it was. A beacon that the site knows as a member's keeps its
-//! UUID and has other numbers; other beacons are advertisements like any.
+//! UUID and has other numbers; other beacons are advertisements like any. A receipt's member number is left out, or, of
+//! members who agreed, a token under that same key; its numbers are cut where they may be a card's.
+
+mod paper;
+#[cfg(test)]
+mod tests;
 
 use crate::config::{TagMeaning, TagRule};
 use crate::privacy::Privacy;
 use gateway::ble::ibeacon::IBeacon;
-use gateway::observation::{Frame, MacAddr, Observation, Sighting};
+use gateway::observation::{self as raw, Frame, MacAddr, Observation, Sighting};
 use serde::Serialize;
 use std::io::{self, Write};
 use visit_core::observation::{self as kept, SensorHealth};
@@ -20,6 +25,7 @@ pub struct Recorder<W> {
     /// Nothing: addresses are written as they are.
     privacy: Option<Privacy>,
     sensors: Vec<String>,
+    places: paper::Places,
     members: Vec<[u8; 16]>,
     left: u64,
     written: u64,
@@ -54,7 +60,8 @@ impl<W: Write> Recorder<W> {
     pub fn new(out: W, privacy: Option<Privacy>, tags: &[TagRule], site: &Site, max_bytes: u64) -> Self {
         let members = tags.iter().filter(|t| t.means == TagMeaning::Member).map(|t| t.uuid).collect();
         let sensors = site.sensors.iter().map(|s| s.id.clone()).collect();
-        Self { out, privacy, sensors, members, left: max_bytes, written: 0 }
+        let places = paper::Places::from(site);
+        Self { out, privacy, sensors, places, members, left: max_bytes, written: 0 }
     }
 
     /// Lines written.
@@ -65,13 +72,13 @@ impl<W: Write> Recorder<W> {
     /// Writes an observation; `false` when there is no room for it.
     pub fn record(&mut self, observation: &Observation) -> io::Result<bool> {
         let line = match observation {
-            Observation::Sighting(heard) => self.sighting(*heard),
-            Observation::SensorHealth(health) => self.health(*health),
-            // What tills print has records of its own.
-            Observation::Receipt(_) | Observation::DayTotals(_) | Observation::DoorCount(_) => None,
+            Observation::Sighting(heard) => self.sighting(*heard).map(|line| json(&line)),
+            Observation::SensorHealth(health) => self.health(*health).map(|line| json(&line)),
+            Observation::Receipt(receipt) => self.receipt(receipt).map(|line| json(&line)),
+            Observation::DayTotals(totals) => self.totals(totals).map(|line| json(&line)),
+            Observation::DoorCount(count) => Some(json(&self.places.count(count))),
         };
-        let Some(line) = line else { return Ok(true) };
-        let mut bytes = serde_json::to_vec(&line).map_err(io::Error::other)?;
+        let Some(mut bytes) = line.transpose()? else { return Ok(true) };
         bytes.push(b'\n');
         let Some(left) = self.left.checked_sub(bytes.len() as u64) else { return Ok(false) };
         self.out.write_all(&bytes)?;
@@ -119,6 +126,22 @@ impl<W: Write> Recorder<W> {
         })
     }
 
+    fn receipt(&mut self, receipt: &raw::Receipt) -> Option<paper::ReceiptLine> {
+        let Some(privacy) = &mut self.privacy else { return Some(self.places.raw_receipt(receipt)) };
+        match privacy.observe(Observation::Receipt(receipt.clone())) {
+            Ok(kept::Observation::Receipt(kept)) => Some(self.places.receipt(&kept)),
+            _ => None,
+        }
+    }
+
+    fn totals(&mut self, totals: &kept::DayTotals) -> Option<paper::TotalsLine> {
+        let Some(privacy) = &mut self.privacy else { return Some(self.places.totals(totals)) };
+        match privacy.observe(Observation::DayTotals(totals.clone())) {
+            Ok(kept::Observation::DayTotals(kept)) => Some(self.places.totals(&kept)),
+            _ => None,
+        }
+    }
+
     fn health(&self, health: SensorHealth) -> Option<Line<'_>> {
         Some(Line {
             at: health.at.to_string(),
@@ -134,6 +157,10 @@ impl<W: Write> Recorder<W> {
             up: Some(health.up),
         })
     }
+}
+
+fn json(line: &impl Serialize) -> io::Result<Vec<u8>> {
+    serde_json::to_vec(line).map_err(io::Error::other)
 }
 
 fn sensor(sensors: &[String], ix: SensorIx) -> Option<&str> {

@@ -2,6 +2,7 @@
 
 pub mod adv;
 pub mod altbeacon;
+pub mod duplicates;
 pub mod eddystone;
 pub mod ibeacon;
 

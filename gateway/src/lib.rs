@@ -16,6 +16,7 @@ pub mod capture;
 pub mod counts;
 pub mod deafness;
 pub mod door;
+pub mod heartbeat;
 pub mod log;
 pub mod names;
 pub mod node;

@@ -7,6 +7,7 @@
 //! {"at":"…","kind":"health","sensor":"F1-S02","up":false}
 //! {"at":"…","kind":"receipt","till":"till-F2-Z03","store":"…","number":"…","type":"sale",
 //!  "amount_minor":12900,"currency":"CNY","member":"…","refers_to":"…"}
+//! {"at":"…","kind":"totals","store":"…","till":"…","business_date":"2025-11-21","receipts":212,"net_minor":…}
 //! {"at":"…","kind":"count","zone":"F1-E1","entered":3,"left":1}
 //! ```
 //!
@@ -14,21 +15,26 @@
 //! reassociation, authentication, data, null. `ies` counts before `fingerprint`, which stands for it where the
 //! bytes are not known; `length`, of the whole frame, tells apart frames of which not all elements were kept. `type`: sale (the default), refund, void. Unknown fields are passed over.
 //!
+//! What the daemon knows of a receipt besides, a recording keeps: `business_date`, `printed_at`, `content` (the hash of what was
+//! sold and paid, hexadecimal), `reprint`, `partial`, `unbalanced`, `refers_to_till`, `refers_to_date`.
+//!
 //! Invariants: a line is used as a whole or not at all; no message repeats an address or a member number; a
 //! line longer than [`MAX_LINE`] is passed over without being held in memory.
+
+mod paper;
 
 use crate::ble;
 use crate::counts::Counts;
 use crate::door;
 use crate::names::Names;
-use crate::observation::{Frame, MacAddr, Observation, Receipt, Sighting};
+use crate::observation::{Frame, MacAddr, Observation, Sighting};
 use crate::wifi::{ie, radiotap};
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufRead, Read};
-use visit_core::observation::{Currency, Marks, ReceiptKind, SaleRef, SensorHealth};
+use visit_core::observation::SensorHealth;
 use visit_core::site::{SensorIx, TillIx};
 use visit_core::time::Timestamp;
 
@@ -116,9 +122,10 @@ impl Parser {
             "wifi" => self.wifi(at, &raw, names, counts).map(Observation::Sighting),
             "ble" => self.ble(at, &raw, names, counts).map(Observation::Sighting),
             "health" => self.health(at, &raw, names).map(Observation::SensorHealth),
-            "receipt" => self.receipt(at, &raw, names).map(Observation::Receipt),
+            "receipt" => paper::receipt(at, &raw, names, self.defaults.till).map(Observation::Receipt),
+            "totals" => paper::totals(at, &raw, names).map(Observation::DayTotals),
             "count" => raw.door().observe(at, names).map(Observation::DoorCount),
-            _ => Err(LineError::Bad { field: "kind", wanted: "wifi, ble, health, receipt or count" }),
+            _ => Err(LineError::Bad { field: "kind", wanted: "wifi, ble, health, receipt, totals or count" }),
         }
     }
 
@@ -195,46 +202,6 @@ impl Parser {
     fn health(&self, at: Timestamp, raw: &Raw<'_>, names: &Names) -> Result<SensorHealth, LineError> {
         let up = raw.up.ok_or(LineError::Missing("up"))?;
         Ok(SensorHealth { at, sensor: self.sensor(raw, names)?, up })
-    }
-
-    fn receipt(&self, at: Timestamp, raw: &Raw<'_>, names: &Names) -> Result<Receipt, LineError> {
-        let (till, store) = match (&raw.till, self.defaults.till) {
-            (Some(name), _) => {
-                let (ix, store) = names.tills.get(&**name).ok_or_else(|| unknown("till", name))?;
-                (*ix, Some(store.as_str()))
-            }
-            (None, Some(till)) => (till, names.store(till)),
-            (None, None) => return Err(LineError::Missing("till")),
-        };
-        let kind = match raw.kind_of_receipt.as_deref() {
-            None | Some("sale") => ReceiptKind::Sale,
-            Some("refund") => ReceiptKind::Refund,
-            Some("void") => ReceiptKind::Void,
-            Some(_) => return Err(LineError::Bad { field: "type", wanted: "sale, refund or void" }),
-        };
-        let currency = match raw.currency.as_deref() {
-            None => None,
-            Some(code) => Some(Currency::new(code).ok_or(LineError::Bad {
-                field: "currency",
-                wanted: "an ISO 4217 code of three capital letters",
-            })?),
-        };
-        let own = |text: &Option<Text<'_>>| text.as_deref().map(str::to_owned);
-        Ok(Receipt {
-            at,
-            till,
-            store: raw.store.as_deref().or(store).ok_or(LineError::Missing("store"))?.to_owned(),
-            number: own(&raw.number),
-            kind,
-            amount_minor: raw.amount_minor,
-            currency,
-            member: own(&raw.member),
-            refers_to: own(&raw.refers_to).map(|number| SaleRef { till: None, number, business_date: None }),
-            business_date: None,
-            printed_at: None,
-            content: 0,
-            marks: Marks::default(),
-        })
     }
 
     fn sensor(&self, raw: &Raw<'_>, names: &Names) -> Result<SensorIx, LineError> {
@@ -331,6 +298,21 @@ struct Raw<'a> {
     member: Option<Text<'a>>,
     #[serde(borrow)]
     refers_to: Option<Text<'a>>,
+    #[serde(borrow)]
+    refers_to_till: Option<Text<'a>>,
+    #[serde(borrow)]
+    refers_to_date: Option<Text<'a>>,
+    #[serde(borrow)]
+    business_date: Option<Text<'a>>,
+    #[serde(borrow)]
+    printed_at: Option<Text<'a>>,
+    #[serde(borrow)]
+    content: Option<Text<'a>>,
+    reprint: Option<bool>,
+    partial: Option<bool>,
+    unbalanced: Option<bool>,
+    receipts: Option<i64>,
+    net_minor: Option<i64>,
     #[serde(borrow)]
     zone: Option<Text<'a>>,
     #[serde(borrow)]

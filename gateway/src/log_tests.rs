@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use visit_core::observation::{Currency, ReceiptKind};
 
 fn names() -> Names {
     Names {
@@ -96,7 +97,7 @@ fn bad_lines_say_what_would_be_right() {
         ("[1]".to_owned(), "wrong type"),
         ("{}".to_owned(), "`at` is missing"),
         (wifi("").replace("01:30", "25:30"), "`at` is not a time"),
-        (wifi("").replace("wifi", "zigbee"), "`kind` is not wifi, ble, health, receipt or count"),
+        (wifi("").replace("wifi", "zigbee"), "`kind` is not wifi, ble, health, receipt, totals or count"),
         (wifi("").replace("door", "attic"), "sensor \"attic\" is not in the site map"),
         (receipt(r#","till":"x""#), "till \"x\" is not in the site map"),
         (receipt(r#","till":"till-1","currency":"yuan""#), "three capital letters"),
@@ -164,4 +165,40 @@ proptest! {
         prop_assert_eq!(decode_hex(&text, 60, &mut out), Some(()));
         prop_assert_eq!(out, bytes);
     }
+}
+
+#[test]
+fn a_recorded_receipt_keeps_what_the_daemon_knew_of_it() {
+    let line = receipt(
+        r#","till":"till-1","number":"7","type":"refund","refers_to":"5","refers_to_till":"till-1",
+           "refers_to_date":"2025-11-20","business_date":"2025-11-21","printed_at":"2025-11-21T09:30:00+08:00",
+           "content":"00ab","reprint":true,"unbalanced":true"#,
+    );
+    let Ok(Observation::Receipt(r)) = parse(&line) else { panic!("{:?}", parse(&line)) };
+    assert_eq!((r.business_date, r.content, r.printed_at), (Some(20_413), 0xab, Some(r.at)));
+    assert_eq!((r.marks.reprint, r.marks.partial, r.marks.unbalanced), (true, false, true));
+    let sale = r.refers_to.unwrap();
+    assert_eq!((sale.till, &*sale.number, sale.business_date), (Some(TillIx(2)), "5", Some(20_412)));
+    for (more, field) in [
+        (r#","till":"till-1","business_date":"21.11.2025""#, "business_date"),
+        (r#","till":"till-1","printed_at":"09:30""#, "printed_at"),
+        (r#","till":"till-1","content":"sha""#, "content"),
+    ] {
+        assert!(
+            matches!(parse(&receipt(more)), Err(LineError::Bad { field: f, .. }) if f == field),
+            "{more}"
+        );
+    }
+}
+
+#[test]
+fn totals_of_a_day_are_a_line_of_their_own() {
+    let totals = |more: &str| parse(&format!(r#"{{"at":"2025-11-21T14:00:00Z","kind":"totals"{more}}}"#));
+    let line =
+        r#","till":"till-1","business_date":"2025-11-21","receipts":212,"net_minor":-1,"currency":"CNY""#;
+    let Ok(Observation::DayTotals(t)) = totals(line) else { panic!("{:?}", totals(line)) };
+    assert_eq!((&*t.store, t.till, t.business_date), ("Bakery", Some(TillIx(2)), 20_413));
+    assert_eq!((t.receipts, t.net_minor), (Some(212), Some(-1)));
+    assert_eq!(totals(r#","till":"till-1""#), Err(LineError::Missing("business_date")));
+    assert_eq!(totals(r#","business_date":"2025-11-21""#), Err(LineError::Missing("store")));
 }

@@ -1,9 +1,9 @@
-//! The site map: floors, zones, sensors and tills, and how zones adjoin.
+//! The site map: floors, zones, sensors, tills and fixed beacons, and how zones adjoin.
 //!
 //! A [`SiteDraft`] is what somebody wrote; [`Site::build`] turns it into a [`Site`], whose references all
 //! resolve, or says everything that is wrong with it. A `Site` is made nowhere else, so:
 //!
-//! - every index held by a floor, zone, sensor or till is valid in this `Site`;
+//! - every index held by a floor, zone, sensor, till or beacon is valid in this `Site`;
 //! - `floors` ascend by level, and a larger [`FloorIx`] is never a lower floor;
 //! - adjacency is symmetric, without loops or duplicates; every list of neighbours is sorted;
 //! - ids are fit for MQTT topics and unique among their kind; all numbers are finite and of sane size.
@@ -13,7 +13,7 @@ mod draft;
 mod review;
 mod suggest;
 
-pub use draft::{FloorDraft, Problem, SensorDraft, SiteDraft, TillDraft, ZoneDraft};
+pub use draft::{BeaconDraft, FloorDraft, Problem, SensorDraft, SiteDraft, TillDraft, ZoneDraft};
 pub use suggest::closest;
 
 use serde::{Deserialize, Serialize};
@@ -122,6 +122,21 @@ pub struct Till {
     pub feed: Option<String>,
 }
 
+/// A beacon that is fixed to the building. What radios hear of it is their heartbeat; it is no visitor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beacon {
+    /// Its id in the site map.
+    pub id: String,
+    /// The zone it hangs in.
+    pub zone: ZoneIx,
+    /// Proximity UUID.
+    pub uuid: [u8; 16],
+    /// Major number.
+    pub major: u16,
+    /// Minor number.
+    pub minor: u16,
+}
+
 /// A site map all of whose references resolve.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Site {
@@ -141,6 +156,8 @@ pub struct Site {
     pub sensors: Vec<Sensor>,
     /// Tills, in the order of the map.
     pub tills: Vec<Till>,
+    /// Fixed beacons, in the order of the map.
+    pub beacons: Vec<Beacon>,
     sensor_by_id: HashMap<String, SensorIx>,
     till_by_id: HashMap<String, TillIx>,
     zone_by_id: HashMap<String, ZoneIx>,

@@ -31,6 +31,8 @@ pub struct BleSettings {
     pub sensor: String,
     /// The adapter, such as `hci0`; the first there is when absent.
     pub adapter: Option<String>,
+    /// Register an advertisement monitor, so that the chip does not filter duplicates.
+    pub monitor: bool,
 }
 
 impl RadioSettings {
@@ -75,7 +77,8 @@ pub(super) fn radio(t: &Table<'_>, kind: RadioKind) -> RadioSettings {
             if let Some(wrong) = adapter.as_deref().filter(|a| !is_name(a)) {
                 t.problem("adapter", format!("{wrong:?} is no adapter; write adapter = \"hci0\""));
             }
-            RadioSettings::Ble(BleSettings { sensor, adapter })
+            let monitor = t.boolean("monitor", "false").unwrap_or(true);
+            RadioSettings::Ble(BleSettings { sensor, adapter, monitor })
         }
     };
     t.done();

@@ -4,7 +4,9 @@ use super::reader::{Document, Located, Table};
 use super::{ConfigErrors, Loaded};
 use jiff::tz::TimeZone;
 use std::collections::{BTreeSet, HashSet};
-use visit_core::site::{FloorDraft, SensorDraft, Site, SiteDraft, TillDraft, ZoneDraft, closest};
+use visit_core::site::{
+    BeaconDraft, FloorDraft, SensorDraft, Site, SiteDraft, TillDraft, ZoneDraft, closest,
+};
 
 /// Reads a site map. `file` names it in messages.
 pub(super) fn parse(file: &str, text: &str) -> Result<Loaded<Site>, ConfigErrors> {
@@ -33,8 +35,11 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Loaded<Site>, ConfigErrors
 
 /// Every key the reader asks for, such as `zone.floor`.
 pub(super) fn keys() -> BTreeSet<String> {
-    let document = Document::parse("", "site = {}\nfloor = [{}]\nzone = [{}]\nsensor = [{}]\ntill = [{}]")
-        .unwrap_or_else(|errors| unreachable!("a constant that parses: {errors:?}"));
+    let document = Document::parse(
+        "",
+        "site = {}\nfloor = [{}]\nzone = [{}]\nsensor = [{}]\ntill = [{}]\nbeacon = [{}]",
+    )
+    .unwrap_or_else(|errors| unreachable!("a constant that parses: {errors:?}"));
     draft(&document.root());
     document.finish().2
 }
@@ -50,6 +55,7 @@ fn draft(root: &Table<'_>) -> SiteDraft {
         zones: read(root, "zone", zone),
         sensors: read(root, "sensor", sensor),
         tills: read(root, "till", till),
+        beacons: read(root, "beacon", beacon),
     };
     site.done();
     root.done();
@@ -103,6 +109,17 @@ fn till(t: &Table<'_>) -> TillDraft {
         zone: t.required_string("zone", "\"F1-Z03\""),
         store: t.string("store", "\"L1-023\""),
         feed: t.string("feed", "\"pos-push\""),
+    }
+}
+
+fn beacon(t: &Table<'_>) -> BeaconDraft {
+    let number = |key| required(t, key, "1", |t| t.integer(key, i64::MIN..=i64::MAX, "1"));
+    BeaconDraft {
+        id: t.required_string("id", "\"F1-B01\""),
+        zone: t.required_string("zone", "\"F1-Z01\""),
+        uuid: t.required_string("uuid", "\"e2c56db5-dffb-48d2-b060-d0f5a71096e0\""),
+        major: number("major"),
+        minor: number("minor"),
     }
 }
 

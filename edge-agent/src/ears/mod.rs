@@ -8,6 +8,7 @@
 //! Sightings carry raw addresses: they live in memory between a source and `privacy`, and nothing here writes or logs
 //! one.
 
+mod beacons;
 #[cfg(feature = "bluetooth")]
 mod ble;
 mod clock;

@@ -3,10 +3,12 @@
 //! A node that is pulled out reads as end of file; its line is closed, and opened again when it is back under the same
 //! name (`/dev/serial/by-id/…`).
 
+use super::beacons::{Beacons, Verdict};
 use super::clock::time_of;
 use super::path::Ear;
 use crate::config::NodeSettings;
 use gateway::node::{BASE_BAUD, Link, Output, Settings, Wanted, sighting};
+use gateway::observation::Frame;
 use serde_json::json;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,8 @@ const CHUNK: usize = 16 << 10;
 const STUCK: Duration = Duration::from_secs(2);
 /// How often health is told what is known of the node.
 const TELL: Duration = Duration::from_secs(1);
+/// How often it is looked which beacons were heard.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// What the link is to want of a node.
 pub(super) fn wanted(settings: &NodeSettings, rssi_floor: Option<i8>) -> Wanted {
@@ -41,8 +45,15 @@ pub(super) fn wanted(settings: &NodeSettings, rssi_floor: Option<i8>) -> Wanted 
 }
 
 /// Listens until `cancel`.
-pub(super) async fn listen(device: PathBuf, wanted: Wanted, ear: Ear, cancel: CancellationToken) {
-    let mut node = Node { link: Link::new(wanted), began: Instant::now(), told: Instant::now(), ear };
+pub(super) async fn listen(
+    device: PathBuf,
+    wanted: Wanted,
+    ear: Ear,
+    beacons: Beacons,
+    cancel: CancellationToken,
+) {
+    let now = Instant::now();
+    let mut node = Node { link: Link::new(wanted), began: now, told: now, looked: now, ear, beacons };
     let shown = device.display();
     let mut wait = AGAIN.0;
     loop {
@@ -72,13 +83,17 @@ struct Node {
     /// Origin of the link's clock.
     began: Instant,
     told: Instant,
+    looked: Instant,
     ear: Ear,
+    beacons: Beacons,
 }
 
 impl Node {
     /// Until the line is gone; `Ok` when we are to stop.
     async fn converse(&mut self, mut line: SerialStream, cancel: &CancellationToken) -> io::Result<()> {
         self.link.opened(self.now_us());
+        // What was not heard while there was no line says nothing.
+        self.looked = Instant::now();
         let mut chunk = vec![0; CHUNK];
         loop {
             while let Some(output) = self.link.poll() {
@@ -91,6 +106,9 @@ impl Node {
             }
             if self.told.elapsed() >= TELL {
                 self.tell();
+            }
+            if self.looked.elapsed() >= LOOK {
+                self.look();
             }
             let due = self.link.next_deadline().map(|us| self.began + Duration::from_micros(us));
             let due = due.unwrap_or(self.told + TELL).min(self.told + TELL);
@@ -106,11 +124,24 @@ impl Node {
         }
     }
 
-    fn say(&self, output: &Output) {
+    /// A node that hears none of its beacons may still hear Wi-Fi: it is limited, and not down.
+    fn look(&mut self) {
+        let past = std::mem::replace(&mut self.looked, Instant::now()).elapsed();
+        match self.beacons.look(past, &self.ear) {
+            Some(Verdict::Deaf(why)) => self.ear.limited(Some(format!("Bluetooth is {why}"))),
+            Some(Verdict::Hears) => self.ear.limited(None),
+            None => {}
+        }
+    }
+
+    fn say(&mut self, output: &Output) {
         match output {
             Output::Heard { at_us, body } => {
                 let at = time_of(self.began + Duration::from_micros(*at_us));
                 if let Some(sighting) = sighting(body, at, self.ear.sensor()) {
+                    if matches!(sighting.frame, Frame::Advertisement | Frame::IBeacon { .. }) {
+                        self.beacons.heard(sighting.frame);
+                    }
                     self.ear.heard(sighting);
                 }
             }
@@ -132,4 +163,53 @@ impl Node {
 
 fn open(device: &Path) -> tokio_serial::Result<SerialStream> {
     tokio_serial::new(device.to_string_lossy(), BASE_BAUD).open_native_async()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse_site;
+    use crate::ears::{Ears, UsualRates};
+    use visit_core::site::SensorIx;
+
+    const MAP: &str = r#"
+site = { id = "s", timezone = "UTC" }
+floor = [{ id = "F1", level = 0 }]
+zone = [{ id = "door", floor = "F1", kind = "entrance", position = [0, 0] }]
+sensor = [{ id = "S1", zone = "door" }]
+beacon = [
+    { id = "left", zone = "door", uuid = "e2c56db5-dffb-48d2-b060-d0f5a71096e0", major = 1, minor = 0 },
+    { id = "right", zone = "door", uuid = "e2c56db5-dffb-48d2-b060-d0f5a71096e0", major = 1, minor = 1 },
+]
+"#;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_hears_none_of_its_beacons_is_limited_and_not_down() {
+        let site = parse_site("site.toml", MAP).unwrap().value;
+        let (ears, hearing) = Ears::new(&site);
+        let ear = ears.ear("node S1", "node", &site, SensorIx(0));
+        let beacons = Beacons::of(&site, "node S1", &UsualRates::default());
+        let wanted = Wanted { node: None, settings: Settings::DEFAULT, baud: BASE_BAUD };
+        let now = Instant::now();
+        let mut node = Node { link: Link::new(wanted), began: now, told: now, looked: now, ear, beacons };
+        node.say(&Output::Up);
+        for minor in [0, 1].repeat(24) {
+            tokio::time::advance(LOOK / 2).await;
+            for minor in [minor, 1 - minor] {
+                node.beacons.heard(Frame::IBeacon { uuid: site.beacons[0].uuid, major: 1, minor });
+            }
+            node.look();
+        }
+        assert_eq!(hearing.states()["node S1"].limited, None);
+        for _ in 0..12 {
+            tokio::time::advance(LOOK).await;
+            node.look();
+        }
+        let state = hearing.states()["node S1"].clone();
+        assert!(state.up && state.limited.is_some_and(|why| why.contains("none of the 2 beacons")));
+        node.beacons.heard(Frame::IBeacon { uuid: site.beacons[0].uuid, major: 1, minor: 1 });
+        tokio::time::advance(LOOK).await;
+        node.look();
+        assert_eq!(hearing.states()["node S1"].limited, None);
+    }
 }

@@ -44,6 +44,12 @@ pub struct EarState {
     #[serde(serialize_with = "as_text")]
     #[schemars(with = "Option<crate::status::Stamp>")]
     pub last_heard_at: Option<Timestamp>,
+    /// It hears, but not as it should: why, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limited: Option<String>,
+    /// Fixed beacons of the site map that it usually hears, and does not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_beacons: Vec<String>,
     /// What else its source knows.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub detail: Value,
@@ -145,6 +151,21 @@ impl Ear {
             warn!(ear = %self.name, "it does not hear: {why}");
             self.shared.changed.notify_one();
         }
+    }
+
+    /// It hears, but not as it should: why, in words; or it does.
+    pub fn limited(&self, why: Option<String>) {
+        let before = self.change(|ear| std::mem::replace(&mut ear.limited, why.clone()));
+        match why {
+            Some(why) if before.as_ref() != Some(&why) => warn!(ear = %self.name, "{why}"),
+            None if before.is_some() => info!(ear = %self.name, "it hears as it should again"),
+            _ => {}
+        }
+    }
+
+    /// Which beacons of the site map it misses.
+    pub fn misses(&self, beacons: Vec<String>) {
+        self.change(|ear| ear.missing_beacons = beacons);
     }
 
     /// What else is known, for health; and to the log, for whoever looks closely.

@@ -48,10 +48,7 @@ impl Radios {
                     let ear = ears.ear(&settings.name(), "ble", site, sensor);
                     #[cfg(feature = "bluetooth")]
                     radios.tasks.spawn(super::ble::listen(
-                        ble.clone(),
-                        ear,
-                        rates.clone(),
-                        zone.clone(),
+                        super::ble::watch(ble.clone(), ear, rates.clone(), site, zone.clone()),
                         cancel.clone(),
                     ));
                     #[cfg(not(feature = "bluetooth"))]

@@ -1,5 +1,7 @@
 //! Starts the sources that hear radios.
 
+use super::UsualRates;
+use super::beacons::Beacons;
 use super::node;
 use super::path::Ears;
 use crate::config::{AgentConfig, SourceSettings};
@@ -22,7 +24,9 @@ pub fn start(
                 let sensor = site.sensor_named(&settings.sensor).unwrap_or(SensorIx(u16::MAX));
                 let ear = ears.ear(&format!("node {}", settings.sensor), "node", site, sensor);
                 let wanted = node::wanted(settings, agent.privacy.rssi_floor);
-                tasks.spawn(node::listen(settings.device.clone(), wanted, ear, cancel.clone()));
+                // What a node usually hears is learnt anew with each start.
+                let beacons = Beacons::of(site, ear.name(), &UsualRates::default());
+                tasks.spawn(node::listen(settings.device.clone(), wanted, ear, beacons, cancel.clone()));
             }
             SourceSettings::Replay(_) | SourceSettings::Feed(_) | SourceSettings::Radio(_) => {}
         }

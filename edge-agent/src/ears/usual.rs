@@ -2,7 +2,8 @@
 //! take the quiet of the night for deafness again. Counts of frames of any sort, of nobody.
 //!
 //! The file `heard-usually` in the store's folder: a line for each radio, its name, a tab, and 25 numbers: frames a second
-//! lately, and in each hour of the local day (`-` where that is not known). Written hourly and when stopped. A line that is
+//! lately, and in each hour of the local day (`-` where that is not known). What is usual of a fixed beacon has a line of its own,
+//! named after radio and beacon. Written hourly and when stopped. A line that is
 //! not one is left out, and learnt anew.
 
 use gateway::deafness::{Deafness, Usual};
@@ -44,6 +45,24 @@ impl UsualRates {
         known.get(radio).map_or_else(Deafness::default, |usual| Deafness::knowing(*usual))
     }
 
+    /// How often the radio of this name usually hears a beacon, a second; 0 where that is not known.
+    pub(super) fn beacon(&self, radio: &str, beacon: &str) -> f32 {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&of_beacon(radio, beacon)).map_or(0.0, |usual| usual.latest)
+    }
+
+    /// Notes how often a radio hears its beacons; written when what the radio hears is.
+    pub(super) fn note_beacons<'a>(&self, radio: &str, rates: impl Iterator<Item = (&'a str, f32)>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let prefix = of_beacon(radio, "");
+        known.retain(|name, _| !name.starts_with(&prefix));
+        known.extend(
+            rates.map(|(beacon, rate)| {
+                (of_beacon(radio, beacon), Usual { latest: rate, by_hour: [None; 24] })
+            }),
+        );
+    }
+
     /// Keeps what a radio has learnt.
     pub(super) fn keep(&self, radio: &str, watch: &Deafness) {
         let Some(file) = &self.file else { return };
@@ -53,6 +72,10 @@ impl UsualRates {
             warn!(file = %file.display(), "what radios usually hear cannot be written: {e}");
         }
     }
+}
+
+fn of_beacon(radio: &str, beacon: &str) -> String {
+    format!("{radio} beacon {beacon}")
 }
 
 /// The file is whole, or as it was.
@@ -108,9 +131,12 @@ mod tests {
             watch.heard(u64::from(s % 10 == 0), Duration::from_secs(1), 3);
         }
         rates.keep("wlan1", &watch);
+        rates.note_beacons("wlan1", [("b 1", 9.5), ("gone", 0.0)].into_iter());
+        rates.note_beacons("wlan1", [("b 1", 9.5)].into_iter());
         rates.keep("hci\t0", &Deafness::default());
         let again = UsualRates::open(folder.path());
         assert_eq!(again.watch("wlan1").usual(), watch.usual());
+        assert_eq!((again.beacon("wlan1", "b 1"), again.beacon("wlan1", "gone")), (9.5, 0.0));
         assert!(watch.usual().by_hour[3].is_some_and(|rate| rate < 0.2), "{:?}", watch.usual());
         assert_eq!(again.watch("hci 0").usual(), Deafness::default().usual());
 
@@ -119,7 +145,7 @@ mod tests {
         let wrong = "wlan2\t1 2 3\nwlan3\tNaN -\nwlan4\n\t\nwlan5\t-1 - -\n";
         fs::write(&path, format!("{wrong}{text}")).unwrap();
         let again = UsualRates::open(folder.path());
-        assert_eq!(again.known.lock().unwrap().len(), 2);
+        assert_eq!(again.known.lock().unwrap().len(), 3);
         fs::write(&path, [0xff; 100]).unwrap();
         assert_eq!(UsualRates::open(folder.path()).watch("wlan1").usual(), Deafness::default().usual());
     }

@@ -30,6 +30,9 @@ impl Privacy {
             Frame::ProbeRequest => (WIFI, Heard::Unassociated),
             Frame::Association | Frame::Data => (WIFI, Heard::Associated),
             Frame::Advertisement => (BLE, Heard::Advertisement),
+            Frame::IBeacon { uuid, major, minor } if self.beacons.contains(&(uuid, major, minor)) => {
+                return Err(Dropped::AssetTag);
+            }
             Frame::IBeacon { uuid, .. } => match self.tag(uuid) {
                 None => (BLE, Heard::Advertisement),
                 Some(TagMeaning::Member) => (TAG, Heard::Tag),

@@ -79,6 +79,8 @@ pub struct Privacy {
     tills: usize,
     /// Sorted by UUID.
     tags: Vec<TagRule>,
+    /// Fixed beacons of the site map: UUID, major, minor.
+    beacons: HashSet<([u8; 16], u16, u16)>,
     lists: Lists,
     memory: Memory,
     history: History,
@@ -209,6 +211,7 @@ impl Privacy {
             listened: site.sensors.iter().map(|s| !excluded.contains(&s.zone)).collect(),
             tills: site.tills.len(),
             tags,
+            beacons: site.beacons.iter().map(|b| (b.uuid, b.major, b.minor)).collect(),
             lists,
             memory,
             history: History::open(0, None),

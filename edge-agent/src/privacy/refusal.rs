@@ -24,7 +24,7 @@ pub enum Dropped {
     AfterKey,
     /// A tag of somebody who works here.
     StaffTag,
-    /// A tag on a thing.
+    /// A tag on a thing, or a fixed beacon of the site map.
     AssetTag,
     /// Of a sensor or till the site map does not have.
     Unknown,

@@ -243,6 +243,20 @@ fn tags_of_staff_and_things_are_dropped() {
 }
 
 #[test]
+fn a_fixed_beacon_of_the_map_is_no_visitor() {
+    let beacon = "[[beacon]]\nid = \"b\"\nzone = \"hall\"\nuuid = \"e2c56db5-dffb-48d2-b060-d0f5a71096e0\"\nmajor = 1\nminor = 2\n";
+    let zone = site().zones[0].id.clone();
+    let site = parse_site("site.toml", &format!("{SITE}\n{}", beacon.replace("hall", &zone))).unwrap().value;
+    let mut p = Privacy::in_memory(&settings(Path::new("")), &[], &site, [1; 32]).unwrap();
+    let uuid = site.beacons[0].uuid;
+    let mut heard = |minor| {
+        seen(&mut p, raw::Sighting { frame: Frame::IBeacon { uuid, major: 1, minor }, ..sighting(MORNING) })
+    };
+    assert_eq!(heard(2), Err(Dropped::AssetTag));
+    assert_eq!(heard(3).unwrap().heard, Heard::Advertisement);
+}
+
+#[test]
 fn members_are_tokens_only_when_they_agreed() {
     let dir = tempfile::tempdir().unwrap();
     let list = dir.path().join("consent.txt");

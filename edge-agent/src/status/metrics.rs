@@ -65,6 +65,14 @@ fn sources(health: &Health, out: &mut Text) {
         for (name, ear) in &ears {
             out.sample(&[("ear", name), ("sensor", &ear.sensor), ("kind", ear.kind)], u8::from(ear.up));
         }
+        out.family("edge_agent_ear_limited", GAUGE, "1 when a radio or node hears, but not as it should.");
+        ears.iter().for_each(|(name, ear)| out.sample(&[("ear", name)], u8::from(ear.limited.is_some())));
+        out.family(
+            "edge_agent_ear_missing_beacons",
+            GAUGE,
+            "Fixed beacons of the site map that a radio usually hears, and does not.",
+        );
+        ears.iter().for_each(|(name, ear)| out.sample(&[("ear", name)], ear.missing_beacons.len()));
         out.family("edge_agent_ear_sightings_total", COUNTER, "Sightings that a radio or node handed on.");
         ears.iter().for_each(|(name, ear)| out.sample(&[("ear", name)], ear.heard));
         out.family(

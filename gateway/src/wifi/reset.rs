@@ -72,6 +72,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_driver_is_taken_off_the_device_and_put_on_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (interface, driver) = (dir.path().join("1-1:1.0"), dir.path().join("btusb"));
+        fs::create_dir_all(&interface).unwrap();
+        fs::create_dir_all(&driver).unwrap();
+        std::os::unix::fs::symlink("../btusb", interface.join("driver")).unwrap();
+        Device::at(&interface).unwrap().rebind().unwrap();
+        for file in ["unbind", "bind"] {
+            assert_eq!(fs::read_to_string(driver.join(file)).unwrap(), "1-1:1.0");
+        }
+    }
+
+    #[test]
     fn the_usb_device_is_the_nearest_above() {
         let dir = tempfile::tempdir().unwrap();
         let port = dir.path().join("usb1/1-1");

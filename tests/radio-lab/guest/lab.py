@@ -35,15 +35,15 @@ def sh(command, check=True):
     return done.stdout
 
 
-def configure(source):
+def configure(source, map=""):
     os.makedirs(WORK, exist_ok=True)
     os.chown(WORK, NOBODY, NOBODY)
     with open(f"{WORK}/site.toml", "w") as file:
-        file.write(SITE)
+        file.write(SITE + map)
     with open(f"{WORK}/agent.toml", "w") as file:
         file.write(
             'gateway = "gw"\nmqtt.host = "127.0.0.1"\nstore.dir = "store"\nprivacy.key_file = "key"\n'
-            f'\n[[source]]\nsensor = "S1"\n{source}\n'
+            f'log.level = "debug"\n\n[[source]]\nsensor = "S1"\n{source}\n'
         )
 
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """A Bluetooth LE controller on /dev/vhci that hears what a file says, over and over.
 
-A line of the file: seconds to wait, address, dBm, advertising data in hexadecimal. It obeys nothing but the scan being on or
-off: it reports every advertisement, duplicates too, unless --filter-duplicates makes it obey that setting, as chips do.
+A line of the file: seconds to wait, address, dBm, advertising data in hexadecimal; it is read again when it changes. It obeys
+nothing but the scan being on or off: it reports every advertisement, duplicates too, unless --filter-duplicates makes it obey
+that setting, as chips do. With --log FILE it writes down how it is told to scan: seconds, on or off, passive or active, the
+share of the time, the filter on or off.
 Bluetooth Core 5.4, vol 4 part E: commands and events by their opcodes.
 """
 
@@ -14,7 +16,7 @@ import time
 
 EVENT, COMMAND = 4, 1
 COMPLETE, STATUS, META = 0x0E, 0x0F, 0x3E
-SET_SCAN_ENABLE = 0x200C
+SET_SCAN_PARAMETERS, SET_SCAN_ENABLE = 0x200B, 0x200C
 NONCONN = 3
 
 
@@ -55,21 +57,38 @@ ANSWERS = {
 
 
 class Controller:
-    def __init__(self, lines, filter_duplicates):
-        self.file = os.open("/dev/vhci", os.O_RDWR | os.O_NONBLOCK)
-        os.write(self.file, b"\xff\x00")
-        self.lines, self.next, self.due = lines, 0, time.monotonic()
+    def __init__(self, path, filter_duplicates, log, device="/dev/vhci"):
+        if device:
+            self.file = os.open(device, os.O_RDWR | os.O_NONBLOCK)
+            os.write(self.file, b"\xff\x00")
+        self.path, self.changed, self.log, self.how = path, 0, log, ""
+        self.due = time.monotonic()
+        self.read()
         self.obeys, self.scanning, self.seen = filter_duplicates, False, set()
         self.filtering = False
 
+    def read(self):
+        changed = os.stat(self.path).st_mtime_ns
+        if changed != self.changed:
+            self.lines, self.next, self.changed = list(read(self.path)), 0, changed
+
     def event(self, code, body):
-        os.write(self.file, bytes([EVENT, code, len(body)]) + body)
+        self.put(bytes([EVENT, code, len(body)]) + body)
+
+    def put(self, packet):
+        os.write(self.file, packet)
 
     def command(self, packet):
         if packet[0] != COMMAND or len(packet) < 4:
             return
         opcode = struct.unpack_from("<H", packet, 1)[0]
+        if opcode == SET_SCAN_PARAMETERS:
+            kind, interval, window = struct.unpack_from("<BHH", packet, 4)
+            self.how = f"{('passive', 'active')[kind]} {window / interval:.2f}"
         if opcode == SET_SCAN_ENABLE:
+            if self.log:
+                on = ("off", "on")[packet[4]]
+                print(f"{time.monotonic():.1f} {on} {self.how} filter={packet[5]}", file=self.log, flush=True)
             self.scanning, self.filtering = packet[4] == 1, packet[5] == 1
             self.seen.clear()
         if opcode in (0x0405, 0x0406, 0x200D):
@@ -78,6 +97,8 @@ class Controller:
             self.event(COMPLETE, struct.pack("<BHB", 1, opcode, 0) + ANSWERS.get(opcode, b""))
 
     def report(self):
+        if self.next == 0:
+            self.read()
         _, who, dbm, data = self.lines[self.next]
         if self.scanning and not (self.obeys and self.filtering and (who, data) in self.seen):
             self.seen.add((who, data))
@@ -102,4 +123,5 @@ def read(path):
 
 
 if __name__ == "__main__":
-    Controller(list(read(sys.argv[1])), "--filter-duplicates" in sys.argv).run()
+    log = open(sys.argv[sys.argv.index("--log") + 1], "w") if "--log" in sys.argv else None
+    Controller(sys.argv[1], "--filter-duplicates" in sys.argv, log).run()

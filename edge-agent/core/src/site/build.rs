@@ -3,7 +3,7 @@
 use super::draft::{Problem, SiteDraft, ZoneDraft};
 use super::review::review;
 use super::{
-    Floor, FloorIx, Sensor, SensorIx, Site, Till, TillIx, Zone, ZoneIx, ZoneKind, closest, id_problem,
+    Beacon, Floor, FloorIx, Sensor, SensorIx, Site, Till, TillIx, Zone, ZoneIx, ZoneKind, closest, id_problem,
 };
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,6 +18,7 @@ impl Site {
         let zone_ids = check.ids("zone", draft.zones.iter().map(|z| z.id.as_str()));
         let sensor_ids = check.ids("sensor", draft.sensors.iter().map(|s| s.id.as_str()));
         let till_ids = check.ids("till", draft.tills.iter().map(|t| t.id.as_str()));
+        check.ids("beacon", draft.beacons.iter().map(|b| b.id.as_str()));
 
         let floors = by_level.iter().map(|&i| check.floor(&draft, i)).collect();
         // Position of each floor of the draft among the sorted ones.
@@ -34,6 +35,7 @@ impl Site {
             .collect();
         let sensors = check.sensors(&draft, &zone_ids);
         let tills = check.tills(&draft, &zone_ids);
+        let beacons = check.beacons(&draft, &zone_ids);
         let business_day_starts = check.business_day_starts(draft.business_day_starts.as_deref());
 
         let Check { errors, mut warnings } = check;
@@ -49,6 +51,7 @@ impl Site {
             zones,
             sensors,
             tills,
+            beacons,
             sensor_by_id: sensor_ids.into_iter().map(|(id, i)| (id, SensorIx(i))).collect(),
             till_by_id: till_ids.into_iter().map(|(id, i)| (id, TillIx(i))).collect(),
             zone_by_id: zone_ids.into_iter().map(|(id, i)| (id, ZoneIx(i))).collect(),
@@ -240,6 +243,38 @@ impl Check {
         tills
     }
 
+    fn beacons(&mut self, draft: &SiteDraft, zones: &HashMap<String, u16>) -> Vec<Beacon> {
+        let mut beacons: Vec<Beacon> = Vec::with_capacity(draft.beacons.len());
+        for (i, b) in draft.beacons.iter().enumerate() {
+            let zone = self.zone_reference(format!("beacon[{i}].zone"), &b.zone, zones);
+            let uuid = uuid(&b.uuid).unwrap_or_else(|| {
+                let message =
+                    format!("{:?} is no UUID; write it as e2c56db5-dffb-48d2-b060-d0f5a71096e0", b.uuid);
+                self.error(format!("beacon[{i}].uuid"), message);
+                [0; 16]
+            });
+            let mut number = |key: &str, n: i64| {
+                u16::try_from(n).unwrap_or_else(|_| {
+                    self.error(
+                        format!("beacon[{i}].{key}"),
+                        format!("{n} is no {key} number of a beacon; expected 0…65535"),
+                    );
+                    0
+                })
+            };
+            let (major, minor) = (number("major", b.major), number("minor", b.minor));
+            let same = |o: &Beacon| (o.uuid, o.major, o.minor) == (uuid, major, minor);
+            if let Some(first) = beacons.iter().position(same) {
+                let message = format!(
+                    "has the numbers of beacon[{first}]: which of the two is heard cannot be told; give one of them others"
+                );
+                self.error(format!("beacon[{i}]"), message);
+            }
+            beacons.push(Beacon { id: b.id.clone(), zone, uuid, major, minor });
+        }
+        beacons
+    }
+
     fn zone_reference(&mut self, path: String, id: &str, zones: &HashMap<String, u16>) -> ZoneIx {
         ZoneIx(zones.get(id).copied().unwrap_or_else(|| {
             self.unknown(path, "zone", id, zones.keys());
@@ -285,6 +320,17 @@ fn looks_like_timezone(name: &str) -> bool {
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && !name.ends_with('/')
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'+' | b'-' | b'/'))
+}
+
+/// `8-4-4-4-12` hexadecimal digits, either case (RFC 9562 §4).
+fn uuid(text: &str) -> Option<[u8; 16]> {
+    let groups: Vec<&str> = text.split('-').collect();
+    if !groups.iter().map(|g| g.len()).eq([8, 4, 4, 4, 12])
+        || groups.concat().contains(|c: char| !c.is_ascii_hexdigit())
+    {
+        return None;
+    }
+    u128::from_str_radix(&groups.concat(), 16).ok().map(u128::to_be_bytes)
 }
 
 /// "HH:MM" as minutes after midnight.

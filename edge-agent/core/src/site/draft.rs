@@ -23,6 +23,8 @@ pub struct SiteDraft {
     pub sensors: Vec<SensorDraft>,
     /// `[[till]]`
     pub tills: Vec<TillDraft>,
+    /// `[[beacon]]`
+    pub beacons: Vec<BeaconDraft>,
 }
 
 /// One `[[floor]]`.
@@ -79,6 +81,21 @@ pub struct TillDraft {
     pub store: Option<String>,
     /// The receipt feed that carries it.
     pub feed: Option<String>,
+}
+
+/// One `[[beacon]]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BeaconDraft {
+    /// Its id.
+    pub id: String,
+    /// Id of its zone.
+    pub zone: String,
+    /// Proximity UUID, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`.
+    pub uuid: String,
+    /// Major number.
+    pub major: i64,
+    /// Minor number.
+    pub minor: i64,
 }
 
 /// Something wrong with a draft, or worth a second look.

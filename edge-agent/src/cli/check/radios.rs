@@ -183,11 +183,45 @@ fn ble(i: usize, settings: &BleSettings, report: &mut Report) {
     }
     if Path::new(BUS).exists() {
         report.right(format!("ble: the system bus is at {BUS}"));
+        #[cfg(feature = "bluetooth")]
+        if let Some(adapter) = settings.adapter.as_ref().or(adapters.first())
+            && settings.monitor
+        {
+            monitors(adapter, report);
+        }
     } else {
         report.error(
             format!("source[{i}]: no system bus at {BUS}: BlueZ cannot be reached"),
             "apt install bluez; systemctl enable --now bluetooth",
         );
+    }
+}
+
+/// Whether BlueZ offers advertisement monitors, without which the kernel has the chip filter duplicates.
+#[cfg(feature = "bluetooth")]
+fn monitors(adapter: &str, report: &mut Report) {
+    use dbus::Message;
+    use dbus::channel::{BusType, Channel};
+    const MANAGER: &str = "org.bluez.AdvertisementMonitorManager1";
+    let call = Message::new_method_call(
+        "org.bluez",
+        format!("/org/bluez/{adapter}"),
+        "org.freedesktop.DBus.Properties",
+        "GetAll",
+    );
+    // The name of an adapter was checked: it can be part of a path.
+    let Ok(call) = call else { return };
+    let asked = Channel::get_private(BusType::System).and_then(|bus| {
+        bus.send_with_reply_and_block(call.append1(MANAGER), std::time::Duration::from_secs(5))
+    });
+    match asked {
+        Ok(_) => report.right("ble: BlueZ offers advertisement monitors: chips need not filter duplicates"),
+        Err(e) if e.name() == Some("org.freedesktop.DBus.Error.InvalidArgs") => report.warn(
+            "ble: bluetoothd runs without --experimental: a chip that filters duplicates reports each device about \
+             once in ten seconds",
+            "Experimental = true under [General] of /etc/bluetooth/main.conf; systemctl restart bluetooth",
+        ),
+        Err(e) => report.warn(format!("ble: BlueZ does not say what it offers: {e}"), "systemctl status bluetooth"),
     }
 }
 

@@ -38,6 +38,11 @@ pub fn alarms(health: &Health, now: Timestamp) -> Vec<Alarm> {
     add(outbox.dropped.values().any(|n| *n > 0), "outbox-dropping", true, None, None);
     add(outbox.oldest_age_s > 3600.0, "outbox-old", true, None, None);
     add(store.quarantines > 0, "store-quarantined", true, None, None);
+    for (name, ear) in p.ears.iter().flatten() {
+        add(ear.limited.is_some(), "radio-limited", false, Some(name), ear.limited.clone());
+        let missing = &ear.missing_beacons;
+        add(!missing.is_empty(), "beacon-missing", false, Some(name), Some(missing.join(", ")));
+    }
     for (name, feed) in p.feeds.iter().flatten() {
         add(!feed.up, "feed-down", false, Some(name), feed.problem.clone());
         add(feed.silent_since.is_some(), "feed-silent", false, Some(name), None);
@@ -61,11 +66,16 @@ pub fn alarms(health: &Health, now: Timestamp) -> Vec<Alarm> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ears::EarState;
     use crate::status::Stamp;
     use visit_core::time::Span;
 
     fn ids(health: &Health) -> Vec<&'static str> {
         alarms(health, health.at.0).into_iter().map(|alarm| alarm.id).collect()
+    }
+
+    fn ears(health: &mut Health) -> impl Iterator<Item = &mut EarState> {
+        health.pipeline.ears.iter_mut().flatten().map(|(_, ear)| ear)
     }
 
     #[test]
@@ -76,8 +86,10 @@ mod tests {
     #[test]
     fn each_ailment_has_its_name_and_those_that_lose_something_come_first() {
         type Ail = fn(&mut Health);
-        let ailments: [(Ail, &str); 9] = [
+        let ailments: [(Ail, &str); 11] = [
             (|h| h.pipeline.ears.iter_mut().flatten().for_each(|(_, ear)| ear.up = false), "gateway-deaf"),
+            (|h| ears(h).for_each(|ear| ear.limited = Some("why".into())), "radio-limited"),
+            (|h| ears(h).for_each(|ear| ear.missing_beacons = vec!["B1".into()]), "beacon-missing"),
             (|h| h.pipeline.feeds.iter_mut().flatten().for_each(|(_, feed)| feed.up = false), "feed-down"),
             (|h| h.broker.connected = false, "broker-gone"),
             (|h| h.broker.no_subscribers = h.broker.acknowledged, "nobody-listening"),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::site::{FloorDraft, SensorDraft, TillDraft};
+use crate::site::{BeaconDraft, FloorDraft, SensorDraft, TillDraft};
 use proptest::prelude::*;
 
 /// Two floors, written upside down, three zones in a row, a sensor in each.
@@ -86,6 +86,43 @@ fn every_error_is_reported_at_once_with_its_place_and_a_way_out() {
         "site.business_day_starts: \"4am\" is no time of day; write \"HH:MM\", such as \"04:00\"",
     ];
     assert_eq!(found, wanted);
+}
+
+#[test]
+fn beacons_have_numbers_of_their_own_and_a_place() {
+    let beacon = |id: &str, minor| BeaconDraft {
+        id: id.into(),
+        zone: "hall".into(),
+        uuid: "E2C56DB5-dffb-48d2-b060-d0f5a71096e0".into(),
+        major: 1,
+        minor,
+    };
+    let sound = SiteDraft { beacons: vec![beacon("b1", 1), beacon("b2", 65_535)], ..draft() };
+    let without = Site::build(draft()).unwrap().0;
+    let (site, warnings) = Site::build(sound).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(site.version(), without.version(), "indices mean what they meant");
+    let hall = site.zone_named("hall").unwrap();
+    let numbers: Vec<_> = site.beacons.iter().map(|b| (b.uuid[0], b.major, b.minor, b.zone)).collect();
+    assert_eq!(numbers, [(0xe2, 1, 1, hall), (0xe2, 1, 65_535, hall)]);
+    let wrong = errors(|d| {
+        d.beacons = vec![
+            beacon("b1", 1),
+            beacon("b1", 65_536),
+            BeaconDraft { zone: "hal".into(), ..beacon("b3", 1) },
+            BeaconDraft { uuid: "e2c56db5".into(), ..beacon("b4", 4) },
+        ];
+    });
+    for part in [
+        "beacon[1].id: \"b1\" is already the id of beacon[0]",
+        "beacon[1].minor: 65536 is no minor number",
+        "beacon[2]: has the numbers of beacon[0]",
+        "beacon[2].zone: no zone \"hal\"; did you mean \"hall\"?",
+        "beacon[3].uuid: \"e2c56db5\" is no UUID",
+    ] {
+        assert!(wrong.iter().any(|e| e.contains(part)), "{part}: {wrong:#?}");
+    }
+    assert_eq!(wrong.len(), 5, "{wrong:#?}");
 }
 
 #[test]
