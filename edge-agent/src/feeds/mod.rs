@@ -98,10 +98,12 @@ impl Intake {
             if some.is_empty() {
                 return Ok(verdicts);
             }
+            let papers = some.len();
             let (done, verdict) = oneshot::channel();
             let delivery = Delivery { feed: Arc::clone(feed), arrivals: some, done };
             self.0.send(delivery).await.map_err(|_| NotKept)?;
             verdicts.extend(verdict.await.map_err(|_| NotKept)?);
+            tracing::trace!(feed = &**feed, papers, "durable, the sender may be told");
         }
     }
 }
