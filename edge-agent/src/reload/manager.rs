@@ -3,13 +3,15 @@
 
 use crate::supervise::{Notifier, State};
 use nix::time::{ClockId, clock_gettime};
+use std::time::Duration;
 use tracing::warn;
 
 /// A reload begins.
 pub fn reload_begins() {
     // `MONOTONIC_USEC` is what `Type=notify-reload` asks for; where that is unknown it is ignored.
-    let now = clock_gettime(ClockId::CLOCK_MONOTONIC);
-    tell(&State::Reloading(now.map_or(0, |t| t.tv_sec() * 1_000_000 + t.tv_nsec() / 1_000)));
+    // The system's own numbers are too small for microseconds where they have 32 bits (armv7).
+    let up = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from);
+    tell(&State::Reloading(i64::try_from(up.as_micros()).unwrap_or(0)));
 }
 
 /// It is over: we run, as before or anew.

@@ -30,6 +30,7 @@ pub(super) fn is_synchronised() -> Option<bool> {
 pub(super) fn file_system(folder: &Path, shown: &str, report: &mut Report) {
     // Where it cannot be asked, free space has been told to be unknown.
     let Ok(kind) = statfs(folder).map(|s| s.filesystem_type()) else { return };
+    // `as _`: numbers of 32 bits, in a type that has a sign on armv7.
     let kinds: [(FsType, &str, &str); 6] = [
         (
             statfs::TMPFS_MAGIC,
@@ -37,7 +38,7 @@ pub(super) fn file_system(folder: &Path, shown: &str, report: &mut Report) {
             "what waits there is lost with every restart of the machine",
         ),
         (
-            FsType(0x8584_58f6),
+            FsType(0x8584_58f6_u32 as _),
             "ramfs, in memory",
             "what waits there is lost with every restart of the machine",
         ),
@@ -47,7 +48,7 @@ pub(super) fn file_system(folder: &Path, shown: &str, report: &mut Report) {
             "what waits there may be lost with every restart",
         ),
         (statfs::NFS_SUPER_MAGIC, "NFS", "a store needs a local disk: a network that stops stops everything"),
-        (FsType(0xff53_4d42), "a network share", "a store needs a local disk"),
+        (FsType(0xff53_4d42_u32 as _), "a network share", "a store needs a local disk"),
         (statfs::MSDOS_SUPER_MAGIC, "FAT", "it knows no permissions: the keys would be everybody's to read"),
     ];
     if let Some((_, name, costs)) = kinds.iter().find(|(k, ..)| *k == kind) {
