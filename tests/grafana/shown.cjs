@@ -44,7 +44,8 @@ async function shown(panel, answers) {
   const cell = (field, row) => {
     const { text, prefix = '', suffix = '', color } = field.display(field.values[row]);
     const name = ['red', 'orange', 'green', 'blue'].find((n) => theme.visualization.getColorByName(n) === color);
-    const coloured = field.config.color || field.config.mappings || field.config.thresholds;
+    const { color: by, mappings, thresholds } = field.config;
+    const coloured = by ? by.mode !== 'palette-classic' : mappings || thresholds;
     return `${prefix}${text}${suffix}${coloured && name ? ` (${name})` : ''}`;
   };
   const lines = [];

@@ -205,8 +205,8 @@ fn prometheus_takes_the_rules_and_answers_every_query_of_the_dashboard() -> Resu
     fs::write(&file, serde_json::to_vec(&answers)?)?;
     let Some(said) = grafana("shown.cjs", Some(&file))? else { return Ok(()) };
     for line in [
-        "Gateways answering: 2 (blue)".to_owned(),
-        "Gateways not answering: 1 (red)".to_owned(),
+        "Answering: 2 (blue)".to_owned(),
+        "Not answering: 1 (red)".to_owned(),
         format!("Broker: {} connected (green), {} gone (red)", all[0], all[1]),
         format!("Alerts firing now: Severity critical (red), Alert StoreQuarantined, Gateway {}", all[1]),
     ] {
