@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Identical functions are linked once: generic code makes many. Rust promises no function an address of its own. Only
-/// where Rust's own linker is the default: others may not know how (`systemd/package` sees to it itself).
+/// where Rust's own linker is the default: others may not know how.
 fn fold_identical_functions() {
     let is = |key: &str, value: &str| std::env::var(key).is_ok_and(|v| v == value);
     let own_linker = std::env::var_os("RUSTC_LINKER").is_none();

@@ -16,27 +16,12 @@ import sys
 import tempfile
 import time
 
+from one_door import SITE, frame
+
 TUNSETIFF, TUNSETLINK, SIOCSIFFLAGS = 0x400454CA, 0x400454CD, 0x8914
 IFF_TAP, IFF_NO_PI, IFF_UP, RADIOTAP = 2, 0x1000, 1, 803
 NAME, PORT = "airfig0", 18831
 SEQUENCE_AT = 13 + 22
-SITE = """[site]
-id = "m"
-timezone = "Asia/Shanghai"
-[[floor]]
-id = "F1"
-level = 0
-[[zone]]
-id = "door"
-floor = "F1"
-kind = "entrance"
-position = [0.0, 0.0]
-neighbours = []
-[[sensor]]
-id = "S1"
-zone = "door"
-position = [0.0, 0.0]
-"""
 
 
 def tap():
@@ -45,14 +30,6 @@ def tap():
     fcntl.ioctl(device, TUNSETLINK, RADIOTAP)
     fcntl.ioctl(socket.socket(), SIOCSIFFLAGS, struct.pack("16sH22x", NAME.encode(), IFF_UP))
     return device
-
-
-def frame(phone, sequence):
-    """A probe request of 130 bytes, as phones send them, with radiotap (channel and signal)."""
-    radiotap = struct.pack("<BBHIHHb", 0, 0, 13, 0b101000, 2437, 0x0080, -40 - phone % 40)
-    address = b"\x02\x00" + struct.pack(">I", phone)
-    header = struct.pack("<HH", 0x0040, 0) + b"\xff" * 6 + address + b"\xff" * 6 + struct.pack("<H", (sequence & 0xFFF) << 4)
-    return radiotap + header + bytes([0, 0, 1, 4, 2, 4, 11, 22, 0x2D, 26]) + bytes(26) + bytes([221, 58]) + bytes(58)
 
 
 def ready(command, folder):

@@ -20,6 +20,7 @@ pub mod installation;
 pub mod manager;
 pub mod nodes;
 pub mod ports;
+pub mod prometheus;
 pub mod random;
 pub mod subscriber;
 pub mod tap;

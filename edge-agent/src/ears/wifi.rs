@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// How soon a stop is noticed.
-const SLICE: Duration = Duration::from_millis(100);
+const SLICE: Duration = Duration::from_millis(250);
 /// How often the radio is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// Waits before an interface that cannot be listened to is tried again.

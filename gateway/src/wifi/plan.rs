@@ -4,6 +4,9 @@
 //! more often: up to `FAVOUR` times as often as one that yields nothing. It starts from where phones are known to
 //! probe and learns from what is heard. Which channel comes next is that of a weighted round-robin: each gains its weight
 //! at every turn, the richest is visited and pays for all; so visits of a channel are spread evenly.
+//!
+//! Where nobody was heard for a minute the radio stays longer: a phone that comes scans all channels within a second or
+//! two, so that it is heard on whichever the radio is, and every change of the channel costs processor time.
 
 use super::nl80211::{Channel, band};
 use std::time::Duration;
@@ -13,6 +16,11 @@ const FAVOUR: f32 = 4.0;
 /// Weight of the latest visit in a channel's average yield: some 20 visits are remembered.
 const RECENT: f32 = 0.05;
 
+/// Nobody was heard for so long: the air is quiet.
+const QUIET: Duration = Duration::from_secs(60);
+/// How long to stay on a channel then, at least.
+const QUIET_DWELL: Duration = Duration::from_secs(1);
+
 /// Channel 5 of 6 GHz; every fourth 20 MHz from there on.
 const FIRST_PREFERRED: u16 = 5_975;
 
@@ -20,6 +28,8 @@ const FIRST_PREFERRED: u16 = 5_975;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     dwell: Duration,
+    /// How long nobody was heard, counted in stays.
+    silent: Duration,
     turns: Vec<Turn>,
     current: usize,
 }
@@ -42,7 +52,7 @@ impl Plan {
                 turns.push(turn);
             }
         }
-        let mut plan = Self { dwell, turns, current: 0 };
+        let mut plan = Self { dwell, silent: Duration::ZERO, turns, current: 0 };
         (!plan.turns.is_empty()).then(|| {
             plan.advance();
             plan
@@ -71,7 +81,8 @@ impl Plan {
 
     /// How long to stay; `None`: for ever, there is no other.
     pub fn dwell(&self) -> Option<Duration> {
-        (self.turns.len() > 1).then_some(self.dwell)
+        let quiet = self.silent >= QUIET;
+        (self.turns.len() > 1).then_some(if quiet { self.dwell.max(QUIET_DWELL) } else { self.dwell })
     }
 
     /// All channels, MHz.
@@ -81,6 +92,7 @@ impl Plan {
 
     /// The stay is over, and brought so many sightings: the next channel.
     pub fn next(&mut self, sightings: u64) -> u16 {
+        self.silent = if sightings == 0 { self.silent.saturating_add(self.dwell) } else { Duration::ZERO };
         let turn = &mut self.turns[self.current];
         turn.yields += (sightings.min(10_000) as f32 - turn.yields) * RECENT;
         self.advance();
@@ -156,6 +168,21 @@ mod tests {
         let mut one = Plan::new(&[2437, 2437], DWELL).unwrap();
         assert_eq!((one.dwell(), one.next(3), one.give_up()), (None, 2437, false));
         assert_eq!(Plan::new(&[], DWELL), None);
+    }
+
+    #[test]
+    fn it_stays_longer_while_nobody_is_heard() {
+        let mut plan = Plan::new(&[2412, 2437, 2462], DWELL).unwrap();
+        let _ = visits(&mut plan, 299, |_| 0);
+        assert_eq!(plan.dwell(), Some(DWELL), "one stay short of a minute");
+        plan.next(0);
+        assert_eq!(plan.dwell(), Some(QUIET_DWELL));
+        assert_eq!(visits(&mut plan, 30, |_| 0).len(), 3);
+        plan.next(1);
+        assert_eq!(plan.dwell(), Some(DWELL), "somebody came");
+        let mut slow = Plan::new(&[2412, 2437], 5 * QUIET_DWELL).unwrap();
+        let _ = visits(&mut slow, 100, |_| 0);
+        assert_eq!(slow.dwell(), Some(5 * QUIET_DWELL), "never shorter than asked for");
     }
 
     #[test]
