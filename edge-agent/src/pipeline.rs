@@ -40,8 +40,8 @@ use visit_core::time::Timestamp;
 
 /// Events that are committed together at most.
 const BATCH: usize = 256;
-/// An event waits at most this long for others while observations keep coming.
-const LINGER: Duration = Duration::from_millis(20);
+/// So long what is decided waits for more, unless the configuration says otherwise: its latency is of this order anyway.
+pub const LINGER: Duration = Duration::from_millis(20);
 /// Waits between attempts to commit when the disk is full, growing up to the last.
 const RETRY: [Duration; 4] =
     [Duration::from_millis(100), Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
@@ -64,6 +64,8 @@ pub struct Pipeline {
     pub pace: Pace,
     /// Time between checkpoints.
     pub checkpoint: Duration,
+    /// How long what is decided waits for more, to be committed together.
+    pub linger: Duration,
     /// Where it tells how it is, and what it has committed.
     pub pulse: Pulse,
     /// Moves with every turn of the loop, for who watches over us.
@@ -189,7 +191,7 @@ impl Pipeline {
         let mut clock = Clock::new(self.pace);
         let mut housekeeping = Instant::now();
         let mut checkpointed = Instant::now();
-        let mut oldest_uncommitted: Option<Instant> = None;
+        let mut uncommitted = None;
         self.report_health();
         let mut since_yield = 0;
         // What was taken in; an observation that was pulled and not taken in when we stop is for the next run.
@@ -199,7 +201,7 @@ impl Pipeline {
             let at = observation.at();
             while let Some(wait) = clock.wait_for(at) {
                 self.commit(&mut report, None, cancel).await?;
-                oldest_uncommitted = None;
+                uncommitted = None;
                 // Silence has its deadlines too: an exit does not wait for the next frame.
                 let deadline =
                     self.room.next_deadline().and_then(|due| clock.wait_until(due)).unwrap_or(wait);
@@ -224,14 +226,11 @@ impl Pipeline {
             if self.input.can_rewind() && checkpointed.elapsed() >= self.checkpoint {
                 let checkpoint = Checkpoint { snapshot: self.snapshot(), position };
                 self.commit(&mut report, Some(checkpoint), cancel).await?;
-                (checkpointed, oldest_uncommitted) = (Instant::now(), None);
+                (checkpointed, uncommitted) = (Instant::now(), None);
             }
-            if self.room.events() > 0 {
-                let waiting_since = *oldest_uncommitted.get_or_insert_with(Instant::now);
-                if self.room.events() >= BATCH || waiting_since.elapsed() >= LINGER {
-                    self.commit(&mut report, None, cancel).await?;
-                    oldest_uncommitted = None;
-                }
+            if self.may_wait(&mut uncommitted).is_zero() {
+                self.commit(&mut report, None, cancel).await?;
+                uncommitted = None;
             }
             self.look_after(&mut housekeeping).await;
             since_yield += 1;
@@ -242,6 +241,16 @@ impl Pipeline {
             next = self.pull(&mut report);
         }
         self.finish(report, position, cancel).await.map(|report| (report, position))
+    }
+
+    /// How long what is decided may still wait for more before it is committed, where the oldest waits `since` then.
+    fn may_wait(&self, since: &mut Option<Instant>) -> Duration {
+        if self.room.has_nothing_to_commit() {
+            *since = None;
+            return Duration::MAX;
+        }
+        let waited = since.get_or_insert_with(Instant::now).elapsed();
+        if self.room.events() >= BATCH { Duration::ZERO } else { self.linger.saturating_sub(waited) }
     }
 
     /// The source ended, or we are to stop.

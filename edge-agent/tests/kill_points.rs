@@ -7,7 +7,7 @@
 
 use edge_agent::demo::day::{Day, DayOptions, Plan, to_log_line};
 use edge_agent::demo::site;
-use edge_agent::pipeline::{EngineRoom, Input, Pace, Pipeline};
+use edge_agent::pipeline::{EngineRoom, Input, LINGER, Pace, Pipeline};
 use edge_agent::privacy::Privacy;
 use edge_agent::status::Pulse;
 use edge_agent::store::{Store, StoreOptions};
@@ -72,6 +72,7 @@ impl Bench {
             store,
             pace: Pace::AsFastAsPossible,
             checkpoint: self.checkpoint,
+            linger: LINGER,
             pulse: Pulse::default(),
             beat: Beat::default(),
         };

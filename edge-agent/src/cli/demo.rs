@@ -12,7 +12,7 @@ use crate::demo::day::{Day, DayOptions, Plan};
 use crate::demo::summary::Summary;
 use crate::demo::{self, CONSENTED, site};
 use crate::lines::{Names, Style, View};
-use crate::pipeline::{EngineRoom, Input, Pace, Pipeline, wall_clock};
+use crate::pipeline::{EngineRoom, Input, LINGER, Pace, Pipeline, wall_clock};
 use crate::privacy::Privacy;
 use crate::publish::{Identity, MqttConfig, Protocol};
 use crate::reload::Standing;
@@ -188,6 +188,7 @@ fn assemble(
         store,
         pace,
         checkpoint: Duration::from_secs(300),
+        linger: LINGER,
         pulse: status.pulse(),
         beat: Beat::default(),
     };

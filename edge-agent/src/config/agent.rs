@@ -119,6 +119,7 @@ impl Reader<'_> {
                 .integer("max_bytes", (1 << 20)..=(1 << 40), "536870912")
                 .map_or(512 << 20, i64::unsigned_abs),
             checkpoint: seconds(t, "checkpoint_s", 1..=86_400, 300),
+            linger: Duration::from_millis(number::<u16>(t, "linger_ms", 0..=10_000, 20).into()),
         };
         t.done();
         settings

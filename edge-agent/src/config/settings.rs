@@ -60,6 +60,8 @@ pub struct StoreSettings {
     pub max_bytes: u64,
     /// How often the engine's state is snapshot.
     pub checkpoint: Duration,
+    /// How long what is decided waits for more, to be made durable together.
+    pub linger: Duration,
 }
 
 /// One `[[source]]`.

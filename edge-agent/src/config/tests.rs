@@ -128,6 +128,7 @@ fn the_smallest_configuration_gets_the_documented_defaults() {
     assert_eq!((a.inference.max_devices, a.inference.dwell_threshold.as_secs()), (32_768, 180));
     assert_eq!((a.inference.staff_presence.as_secs(), a.inference.reorder.as_millis()), (4 * 3600, 1000));
     assert_eq!((a.store.checkpoint.as_secs(), a.log.level), (300, tracing::Level::INFO));
+    assert_eq!(a.store.linger, crate::pipeline::LINGER);
     let SourceSettings::Replay(replay) = &a.sources[0] else { panic!("no replay") };
     assert_eq!((replay.speed, &*replay.paths), (1.0, &["/etc/edge-agent/day.jsonl.gz".into()][..]));
 }

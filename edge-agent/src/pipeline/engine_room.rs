@@ -165,10 +165,14 @@ impl EngineRoom {
         self.events.len()
     }
 
+    /// Nothing was said since the last batch.
+    pub fn has_nothing_to_commit(&self) -> bool {
+        self.events.is_empty() && self.ledger.is_empty() && self.settled.is_empty()
+    }
+
     /// What was said since the last batch, to be queued at wall time `at`; `None` when there is nothing to commit.
     pub fn take_batch(&mut self, at: Timestamp, checkpoint: Option<Checkpoint>) -> Option<Batch> {
-        let nothing = self.events.is_empty() && self.ledger.is_empty() && self.settled.is_empty();
-        if nothing && checkpoint.is_none() {
+        if self.has_nothing_to_commit() && checkpoint.is_none() {
             return None;
         }
         // In count mode nothing about single visitors may rest on a disk, the engine's state included.

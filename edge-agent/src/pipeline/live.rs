@@ -61,6 +61,7 @@ impl Pipeline {
     ) -> Result<PipelineReport, PipelineError> {
         let mut report = PipelineReport::default();
         let mut housekeeping = Instant::now();
+        let mut uncommitted = None;
         self.report_health();
         loop {
             let now = wall_clock();
@@ -69,19 +70,26 @@ impl Pipeline {
             if self.listen(now, &mut report) {
                 self.room.advance(now);
             }
-            self.commit(&mut report, None, cancel).await?;
+            // What is looked after lies in the store: nothing may wait beside it.
+            let linger = self.may_wait(&mut uncommitted);
+            if linger.is_zero() || housekeeping.elapsed() >= HOUSEKEEPING {
+                self.commit(&mut report, None, cancel).await?;
+                uncommitted = None;
+            }
             self.look_after_live(&mut housekeeping, now).await;
             self.room.keep_knowledge(false);
             let pace = self.beat.pace();
             let wait = self.room.next_deadline().map_or(pace, |at| {
                 Duration::from_micros(at.since(now).as_micros().max(0).unsigned_abs()).min(pace)
             });
+            let wait = uncommitted.map_or(wait, |_| wait.min(linger));
             let Input::Live(live) = &mut self.input else { break };
             tokio::select! {
                 // Where there are no feeds, none ever comes.
                 Some(first) = live.deliveries.recv() => self.receive(first, &mut report).await?,
                 () = live.hearing.wait() => {}
                 Some((which, list)) = live.lists.recv() => {
+                    self.commit(&mut report, None, cancel).await?;
                     let changes = self.privacy.published(which, &list);
                     self.withdraw(changes, now).await;
                 }
@@ -101,7 +109,7 @@ impl Pipeline {
     }
 
     /// Takes in what ears heard; says whether that was all.
-    fn listen(&mut self, now: Timestamp, report: &mut PipelineReport) -> bool {
+    pub(super) fn listen(&mut self, now: Timestamp, report: &mut PipelineReport) -> bool {
         let Input::Live(live) = &mut self.input else { return true };
         let mut took = Vec::new();
         let all = live.hearing.take(now, &mut took);

@@ -1,4 +1,4 @@
-use super::{EngineRoom, Input, LiveInput, Pace, Pipeline, wall_clock};
+use super::{EngineRoom, Input, LINGER, LiveInput, Pace, Pipeline, PipelineReport, wall_clock};
 use crate::config::parse_site;
 use crate::demo::site::TOML;
 use crate::ears::{Ear, Ears, time_of};
@@ -39,6 +39,7 @@ fn pipeline(site: &Arc<Site>, store: &Store) -> (Pipeline, Ears, Pulse) {
         store: store.clone(),
         pace: Pace::AsFastAsPossible,
         checkpoint: Duration::from_secs(300),
+        linger: LINGER,
         pulse: pulse.clone(),
         beat: Beat::default(),
     };
@@ -97,6 +98,33 @@ async fn what_an_ear_hears_becomes_an_event_and_health_says_who_hears() {
     assert_eq!(health["source"]["heard"], 6);
     let door = &health["ears"]["node door"];
     assert_eq!((&door["up"], &door["problem"]), (&false.into(), &"it was pulled out".into()));
+    drop(store.close().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_decided_waits_for_more_as_long_as_it_may() {
+    let site = Arc::new(parse_site("site.toml", TOML).unwrap().value);
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(dir.path(), &StoreOptions::new(wall_clock())).unwrap();
+    let (mut pipeline, ears, _) = pipeline(&site, &store);
+    pipeline.linger = Duration::from_secs(1);
+    let mut since = None;
+    assert_eq!(pipeline.may_wait(&mut since), Duration::MAX, "there is nothing");
+
+    let (ear, sensor) = door(&site, &ears);
+    hear(&ear, sensor, &[100, 80, 60, 40, 20, 0]);
+    assert!(pipeline.listen(wall_clock(), &mut PipelineReport::default()));
+    pipeline.room.advance(wall_clock());
+    assert!(pipeline.room.events() > 0);
+    assert_eq!(pipeline.may_wait(&mut since), Duration::from_secs(1));
+    tokio::time::advance(Duration::from_millis(400)).await;
+    assert_eq!(pipeline.may_wait(&mut since), Duration::from_millis(600));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(pipeline.may_wait(&mut since), Duration::ZERO);
+    pipeline.linger = Duration::from_secs(10);
+    assert!(!pipeline.may_wait(&mut since).is_zero());
+    assert!(pipeline.room.take_batch(wall_clock(), None).is_some());
+    assert_eq!((pipeline.may_wait(&mut since), since), (Duration::MAX, None), "the next waits anew");
     drop(store.close().await);
 }
 

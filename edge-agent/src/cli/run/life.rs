@@ -163,7 +163,7 @@ impl Life {
         if live {
             room = room.with_knowledge(KnowledgeFile::new(&agent.store.dir, version));
         }
-        let checkpoint = agent.store.checkpoint;
+        let (checkpoint, linger) = (agent.store.checkpoint, agent.store.linger);
         let mut pipeline = Pipeline {
             input,
             privacy,
@@ -171,6 +171,7 @@ impl Life {
             store: store.clone(),
             pace,
             checkpoint,
+            linger,
             pulse: status.pulse(),
             beat: Beat::default(),
         };
