@@ -22,7 +22,8 @@ def starts():
 
 def idle():
     wait("the broker is connected", 60, lambda: "broker connected" in show("StatusText"))
-    time.sleep(20)
+    # Nobody was heard for a minute: from then on the radio changes its channel once a second.
+    time.sleep(75)
     pid = show("MainPID")
     before, start = used(pid), time.monotonic()
     time.sleep(60)
