@@ -30,7 +30,6 @@ pub(super) fn is_synchronised() -> Option<bool> {
 pub(super) fn file_system(folder: &Path, shown: &str, report: &mut Report) {
     // Where it cannot be asked, free space has been told to be unknown.
     let Ok(kind) = statfs(folder).map(|s| s.filesystem_type()) else { return };
-    // `as _`: numbers of 32 bits, in a type that has a sign on armv7.
     let kinds: [(FsType, &str, &str); 6] = [
         (
             statfs::TMPFS_MAGIC,
@@ -38,7 +37,7 @@ pub(super) fn file_system(folder: &Path, shown: &str, report: &mut Report) {
             "what waits there is lost with every restart of the machine",
         ),
         (
-            FsType(0x8584_58f6_u32 as _),
+            magic(0x8584_58f6),
             "ramfs, in memory",
             "what waits there is lost with every restart of the machine",
         ),
@@ -48,7 +47,7 @@ pub(super) fn file_system(folder: &Path, shown: &str, report: &mut Report) {
             "what waits there may be lost with every restart",
         ),
         (statfs::NFS_SUPER_MAGIC, "NFS", "a store needs a local disk: a network that stops stops everything"),
-        (FsType(0xff53_4d42_u32 as _), "a network share", "a store needs a local disk"),
+        (magic(0xff53_4d42), "a network share", "a store needs a local disk"),
         (statfs::MSDOS_SUPER_MAGIC, "FAT", "it knows no permissions: the keys would be everybody's to read"),
     ];
     if let Some((_, name, costs)) = kinds.iter().find(|(k, ..)| *k == kind) {
@@ -57,6 +56,12 @@ pub(super) fn file_system(folder: &Path, shown: &str, report: &mut Report) {
             "set store.dir to a folder on a disk (ext4), such as /var/lib/edge-agent/store",
         );
     }
+}
+
+/// What the kernel marks a file system with: 32 bits, in a type that is as narrow on armv7 and has a sign.
+#[allow(clippy::cast_lossless, reason = "on armv7 it is another cast, which `From` does not know")]
+const fn magic(bits: u32) -> FsType {
+    FsType(bits as _)
 }
 
 /// The user the service runs as, where the package has made it.
