@@ -19,9 +19,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// How soon a stop is noticed.
-const SLICE: Duration = Duration::from_millis(250);
+const SLICE: Duration = Duration::from_millis(500);
 /// How often the radio is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often its particulars are told: as often as health is put together.
+const TELL: Duration = Duration::from_secs(5);
 /// Waits before an interface that cannot be listened to is tried again.
 const AGAIN: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10)];
@@ -101,6 +103,7 @@ impl Watch {
     fn listening(&mut self, mut listener: Listener) -> Option<RadioError> {
         self.begin(&listener);
         let mut looked = Instant::now();
+        let mut told: Option<Instant> = None;
         let sensor = self.ear.sensor();
         while !self.cancel.is_cancelled() {
             let ear = &self.ear;
@@ -117,7 +120,10 @@ impl Watch {
                 Err(problem) => return Some(problem),
             }
             let again = self.judge(listener.frames(), past);
-            self.ear.detail(self.detail(&listener));
+            if again || told.is_none_or(|told| told.elapsed() >= TELL) {
+                told = Some(looked);
+                self.ear.detail(self.detail(&listener));
+            }
             if again {
                 drop(listener);
                 self.reset();

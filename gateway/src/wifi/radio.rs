@@ -19,8 +19,9 @@ use super::{Rules, sighting};
 use crate::counts::Counts;
 use crate::observation::Sighting;
 use nix::libc;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 use visit_core::site::SensorIx;
 
@@ -119,7 +120,7 @@ pub struct Listener {
     since: Instant,
     sightings: u64,
     /// Frames of any sort, by the interface's own counter.
-    frames: u64,
+    frames: FrameCounter,
 }
 
 /// The interface that is listened to, and how it came to be.
@@ -155,7 +156,7 @@ impl Listener {
             monitor.tune(plan)?;
         }
         let capture = Capture::open(&monitor.name)?;
-        let frames = frames_of(&monitor.name);
+        let frames = FrameCounter::open(&monitor.name);
         Ok(Self { monitor, plan, capture, since: Instant::now(), sightings: 0, frames })
     }
 
@@ -194,8 +195,7 @@ impl Listener {
 
     /// Frames of any sort that the radio delivered since this was last asked: more than pass the filter.
     pub fn frames(&mut self) -> u64 {
-        let now = frames_of(&self.monitor.name);
-        now.saturating_sub(std::mem::replace(&mut self.frames, now))
+        self.frames.since_last()
     }
 
     /// What the kernel counted.
@@ -344,8 +344,27 @@ pub fn driver_of(radio: &str) -> String {
     name.unwrap_or_else(|| "unknown".into())
 }
 
-/// Frames that an interface received, filter or not.
-fn frames_of(interface: &str) -> u64 {
-    let text = fs::read_to_string(format!("/sys/class/net/{interface}/statistics/rx_packets"));
-    text.ok().and_then(|t| t.trim().parse().ok()).unwrap_or(0)
+/// Frames that an interface received, filter or not. The file stays open: it is asked every second, and says the number anew
+/// whenever it is read from its beginning.
+struct FrameCounter {
+    /// Nothing where the interface has no such counter.
+    file: Option<File>,
+    last: u64,
+}
+
+impl FrameCounter {
+    fn open(interface: &str) -> Self {
+        let file = File::open(format!("/sys/class/net/{interface}/statistics/rx_packets")).ok();
+        let mut counter = Self { file, last: 0 };
+        counter.since_last();
+        counter
+    }
+
+    fn since_last(&mut self) -> u64 {
+        let mut digits = [0; 24];
+        let read = self.file.as_ref().and_then(|file| file.read_at(&mut digits, 0).ok()).unwrap_or(0);
+        let now: u64 =
+            std::str::from_utf8(&digits[..read]).ok().and_then(|t| t.trim().parse().ok()).unwrap_or(0);
+        now.saturating_sub(std::mem::replace(&mut self.last, now))
+    }
 }
