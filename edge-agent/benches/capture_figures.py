@@ -90,4 +90,5 @@ def main():
     print(f"processor {100 * used / took:.0f} % of a core, memory {held:.0f} MiB RSS")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -228,7 +228,7 @@ impl Pipeline {
                 self.commit(&mut report, Some(checkpoint), cancel).await?;
                 (checkpointed, uncommitted) = (Instant::now(), None);
             }
-            if self.may_wait(&mut uncommitted).is_zero() {
+            if self.may_wait(&mut uncommitted, housekeeping).is_zero() {
                 self.commit(&mut report, None, cancel).await?;
                 uncommitted = None;
             }
@@ -243,14 +243,16 @@ impl Pipeline {
         self.finish(report, position, cancel).await.map(|report| (report, position))
     }
 
-    /// How long what is decided may still wait for more before it is committed, where the oldest waits `since` then.
-    fn may_wait(&self, since: &mut Option<Instant>) -> Duration {
+    /// How long what is decided may still wait for more before it is committed, where the oldest waits `since` then and
+    /// [`Self::look_after`] was last done at `housekeeping`: what that looks after lies in the store, nothing may wait beside it.
+    fn may_wait(&self, since: &mut Option<Instant>, housekeeping: Instant) -> Duration {
         if self.room.has_nothing_to_commit() {
             *since = None;
             return Duration::MAX;
         }
         let waited = since.get_or_insert_with(Instant::now).elapsed();
-        if self.room.events() >= BATCH { Duration::ZERO } else { self.linger.saturating_sub(waited) }
+        let due = self.room.events() >= BATCH || housekeeping.elapsed() >= HOUSEKEEPING;
+        if due { Duration::ZERO } else { self.linger.saturating_sub(waited) }
     }
 
     /// The source ended, or we are to stop.

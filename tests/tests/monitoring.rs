@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 use system_tests::nodes::{self, EmulatedNode};
 use system_tests::prometheus::Prometheus;
 use system_tests::tills::{SOON, TOKEN, document, post};
@@ -142,21 +141,24 @@ fn prometheus_takes_the_rules_and_answers_every_query_of_the_dashboard() -> Resu
         MAY_BE_EMPTY.iter().any(|metric| expr.contains(metric))
             || (node.is_none() && expr.contains(WITHOUT_A_NODE))
     };
-    let end = Instant::now() + SOON;
-    let empty = loop {
+    let unanswered = || -> Result<Vec<_>> {
         let mut empty = Vec::new();
         for query in &queries {
             if prometheus.query(&interpolated(&query.2, &[]), query.3)?.is_empty() {
                 empty.push(query);
             }
         }
-        let missing: Vec<_> = empty.iter().filter(|(_, _, expr, _)| !excused(expr)).collect();
-        if missing.is_empty() {
-            break empty;
-        }
-        ensure!(Instant::now() < end && agent.is_running()?, "no answer: {missing:?}\n{}", agent.output()?);
-        std::thread::sleep(Duration::from_millis(500));
+        Ok(empty)
     };
+    let mut empty = Vec::new();
+    agent.until("every query that can have an answer has one", SOON, || {
+        let now = unanswered().expect("Prometheus answers");
+        if now.len() != empty.len() {
+            println!("without an answer: {now:?}");
+        }
+        empty = now;
+        empty.iter().all(|(_, _, expr, _)| excused(expr))
+    });
     let mut answers = json!({});
     for (title, query, expr, now) in &queries {
         answers[title][query] = json!(prometheus.query(&interpolated(expr, &[]), *now)?);

@@ -70,9 +70,8 @@ impl Pipeline {
             if self.listen(now, &mut report) {
                 self.room.advance(now);
             }
-            // What is looked after lies in the store: nothing may wait beside it.
-            let linger = self.may_wait(&mut uncommitted);
-            if linger.is_zero() || housekeeping.elapsed() >= HOUSEKEEPING {
+            let linger = self.may_wait(&mut uncommitted, housekeeping);
+            if linger.is_zero() {
                 self.commit(&mut report, None, cancel).await?;
                 uncommitted = None;
             }

@@ -1,4 +1,4 @@
-use super::{EngineRoom, Input, LINGER, LiveInput, Pace, Pipeline, PipelineReport, wall_clock};
+use super::{EngineRoom, HOUSEKEEPING, Input, LINGER, LiveInput, Pace, Pipeline, PipelineReport, wall_clock};
 use crate::config::parse_site;
 use crate::demo::site::TOML;
 use crate::ears::{Ear, Ears, time_of};
@@ -108,23 +108,25 @@ async fn what_is_decided_waits_for_more_as_long_as_it_may() {
     let (store, _) = Store::open(dir.path(), &StoreOptions::new(wall_clock())).unwrap();
     let (mut pipeline, ears, _) = pipeline(&site, &store);
     pipeline.linger = Duration::from_secs(1);
-    let mut since = None;
-    assert_eq!(pipeline.may_wait(&mut since), Duration::MAX, "there is nothing");
+    let (mut since, begun) = (None, Instant::now());
+    assert_eq!(pipeline.may_wait(&mut since, begun), Duration::MAX, "there is nothing");
 
     let (ear, sensor) = door(&site, &ears);
     hear(&ear, sensor, &[100, 80, 60, 40, 20, 0]);
     assert!(pipeline.listen(wall_clock(), &mut PipelineReport::default()));
     pipeline.room.advance(wall_clock());
     assert!(pipeline.room.events() > 0);
-    assert_eq!(pipeline.may_wait(&mut since), Duration::from_secs(1));
+    assert_eq!(pipeline.may_wait(&mut since, begun), Duration::from_secs(1));
     tokio::time::advance(Duration::from_millis(400)).await;
-    assert_eq!(pipeline.may_wait(&mut since), Duration::from_millis(600));
+    assert_eq!(pipeline.may_wait(&mut since, begun), Duration::from_millis(600));
     tokio::time::advance(Duration::from_secs(1)).await;
-    assert_eq!(pipeline.may_wait(&mut since), Duration::ZERO);
-    pipeline.linger = Duration::from_secs(10);
-    assert!(!pipeline.may_wait(&mut since).is_zero());
+    assert_eq!(pipeline.may_wait(&mut since, begun), Duration::ZERO);
+    pipeline.linger = 2 * HOUSEKEEPING;
+    assert!(!pipeline.may_wait(&mut since, begun).is_zero());
+    tokio::time::advance(HOUSEKEEPING - Duration::from_millis(1400)).await;
+    assert!(pipeline.may_wait(&mut since, begun).is_zero(), "the store is looked after");
     assert!(pipeline.room.take_batch(wall_clock(), None).is_some());
-    assert_eq!((pipeline.may_wait(&mut since), since), (Duration::MAX, None), "the next waits anew");
+    assert_eq!((pipeline.may_wait(&mut since, begun), since), (Duration::MAX, None), "the next waits anew");
     drop(store.close().await);
 }
 

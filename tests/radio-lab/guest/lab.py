@@ -6,25 +6,10 @@ import subprocess
 import sys
 import time
 
+from one_door import SITE
+
 AGENT = "/mnt/h/edge-agent"
 WORK = "/tmp/lab"
-SITE = """[site]
-id = "lab"
-timezone = "Asia/Shanghai"
-[[floor]]
-id = "F1"
-level = 0
-[[zone]]
-id = "door"
-floor = "F1"
-kind = "entrance"
-position = [0.0, 0.0]
-neighbours = []
-[[sensor]]
-id = "S1"
-zone = "door"
-position = [0.0, 0.0]
-"""
 NOBODY = 65534
 
 
