@@ -83,6 +83,31 @@ fn systemd_is_told_when_the_daemon_is_ready_how_it_is_and_when_it_stops() -> Res
     Ok(())
 }
 
+/// With the unit's allocator settings. Of empty tables that a compiler's setting had touched at the start, 21 MiB once were in it.
+#[test]
+fn a_daemon_that_waits_holds_little_memory_of_its_own() -> Result<()> {
+    let (manager, tills) = (Manager::new(WATCHDOG)?, Tills::new(free_port()?, 2, "", &feeds(free_port()?))?);
+    let mut command = tills.command("run")?;
+    let unit = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../systemd/edge-agent.service"))?;
+    let settings: Vec<_> = unit
+        .split_whitespace()
+        .filter_map(|w| w.strip_prefix("Environment=").unwrap_or(w).split_once('='))
+        .collect();
+    command.envs(settings.into_iter().filter(|(name, _)| name.starts_with("MALLOC_")));
+    let mut agent = Agent::start(manager.adopts(&mut command))?;
+    agent.until("it is ready", SOON, || manager.count("READY=1") == 1);
+    if fs::read_link(format!("/proc/{}/exe", agent.id()))?.components().any(|c| c.as_os_str() == "debug") {
+        skipped("this is a debug build: it touches what a release build does not");
+        return Ok(());
+    }
+    let status = fs::read_to_string(format!("/proc/{}/status", agent.id()))?;
+    let own = status.lines().find_map(|l| l.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB"));
+    let kb: u64 = own.context("no RssAnon")?.parse()?;
+    println!("{kb} kB");
+    assert!(kb <= 16 * 1024, "{kb} kB");
+    Ok(())
+}
+
 #[test]
 fn a_thread_that_hangs_starves_the_watchdog_and_one_that_goes_on_feeds_it_again() -> Result<()> {
     let Some(broker) = Broker::start()? else {
