@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Frames that would have come: that none did is then no chance (e⁻²⁰ if they came independently).
 const EXPECTED: f32 = 20.0;
 /// Shorter silences are the driver's business: it tunes, calibrates, changes state.
-const SHORTEST: Duration = Duration::from_secs(20);
+pub(crate) const SHORTEST: Duration = Duration::from_secs(20);
 /// Frames a second, before anything is known.
 const FIRST: f32 = 0.5;
 /// Weight of the latest minute in the average of its hour: some 30 minutes are remembered, over days.

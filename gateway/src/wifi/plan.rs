@@ -5,7 +5,7 @@
 //! probe and learns from what is heard. Which channel comes next is that of a weighted round-robin: each gains its weight
 //! at every turn, the richest is visited and pays for all; so visits of a channel are spread evenly.
 //!
-//! Where nobody was heard for a minute the radio stays longer: a phone that comes scans all channels within a second or
+//! Where nobody was heard for a minute the radio stays longer, the fewer the channels: a phone that comes scans all channels within a second or
 //! two, so that it is heard on whichever the radio is, and every change of the channel costs processor time.
 
 use super::nl80211::{Channel, band};
@@ -18,8 +18,10 @@ const RECENT: f32 = 0.05;
 
 /// Nobody was heard for so long: the air is quiet.
 const QUIET: Duration = Duration::from_secs(60);
-/// How long to stay on a channel then, at least.
+/// How long to stay on a channel then, where there are few.
 const QUIET_DWELL: Duration = Duration::from_secs(1);
+/// Access points may all be on one channel: it has its turn again so soon, on average, and their absence is no deafness.
+const ROUND: Duration = Duration::from_secs(5);
 
 /// Channel 5 of 6 GHz; every fourth 20 MHz from there on.
 const FIRST_PREFERRED: u16 = 5_975;
@@ -81,8 +83,8 @@ impl Plan {
 
     /// How long to stay; `None`: for ever, there is no other.
     pub fn dwell(&self) -> Option<Duration> {
-        let quiet = self.silent >= QUIET;
-        (self.turns.len() > 1).then_some(if quiet { self.dwell.max(QUIET_DWELL) } else { self.dwell })
+        let quiet = || self.dwell.max(QUIET_DWELL.min(ROUND.div_f32(self.rarest())));
+        (self.turns.len() > 1).then(|| if self.silent >= QUIET { quiet() } else { self.dwell })
     }
 
     /// All channels, MHz.
@@ -110,12 +112,22 @@ impl Plan {
         true
     }
 
-    fn advance(&mut self) {
+    /// How often each channel is to be visited, relative to the others.
+    fn weights(&self) -> impl Iterator<Item = f32> {
         let best = self.turns.iter().map(|t| t.yields).fold(f32::MIN_POSITIVE, f32::max);
-        let weight = |t: &Turn| 1.0 + (FAVOUR - 1.0) * t.yields / best;
-        let total: f32 = self.turns.iter().map(weight).sum();
-        for turn in &mut self.turns {
-            turn.credit += weight(turn);
+        self.turns.iter().map(move |t| 1.0 + (FAVOUR - 1.0) * t.yields / best)
+    }
+
+    /// Every how many stays the least visited channel has its turn.
+    fn rarest(&self) -> f32 {
+        self.weights().sum::<f32>() / self.weights().fold(FAVOUR, f32::min)
+    }
+
+    fn advance(&mut self) {
+        let weights: Vec<f32> = self.weights().collect();
+        let total: f32 = weights.iter().sum();
+        for (turn, weight) in self.turns.iter_mut().zip(weights) {
+            turn.credit += weight;
         }
         let richest = (0..self.turns.len()).max_by(|&a, &b| {
             // Of equals the first.
@@ -138,6 +150,7 @@ fn expected(mhz: u16) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deafness::SHORTEST;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -183,6 +196,32 @@ mod tests {
         let mut slow = Plan::new(&[2412, 2437], 5 * QUIET_DWELL).unwrap();
         let _ = visits(&mut slow, 100, |_| 0);
         assert_eq!(slow.dwell(), Some(5 * QUIET_DWELL), "never shorter than asked for");
+    }
+
+    #[test]
+    fn a_channel_that_alone_has_access_points_is_heard_before_its_absence_passes_for_deafness() {
+        for (channels, favoured) in [(3, 1), (12, 3), (27, 3)] {
+            let all: Vec<u16> = (0..channels).map(|n| 5180 + 20 * n).collect();
+            let mut plan = Plan::new(&all, DWELL).unwrap();
+            let _ = visits(&mut plan, 2_000, |mhz| if mhz < 5180 + 20 * favoured { 9 } else { 0 });
+            let mut longest = BTreeMap::new();
+            let (mut now, mut last) = (Duration::ZERO, BTreeMap::new());
+            for _ in 0..5_000 {
+                let (mhz, quiet) = (plan.current(), plan.silent >= QUIET);
+                if quiet && let Some(left) = last.get(&mhz) {
+                    let away = longest.entry(mhz).or_insert(Duration::ZERO);
+                    *away = (*away).max(now - *left);
+                }
+                now += plan.dwell().unwrap();
+                last.insert(mhz, now);
+                plan.next(0);
+            }
+            let longest = longest.into_values().max().unwrap();
+            assert!(
+                longest < SHORTEST * 3 / 4,
+                "{channels} channels, {favoured} of them favoured: {longest:?}"
+            );
+        }
     }
 
     #[test]
