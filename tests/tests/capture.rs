@@ -8,6 +8,7 @@ use gateway::observation::Sighting;
 use gateway::wifi::capture::{Capture, CaptureError};
 use gateway::wifi::frame::Kind;
 use gateway::wifi::{Rules, sighting};
+use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 use system_tests::tap::heard;
 use system_tests::{Tap, skipped};
@@ -20,8 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 fn sightings(capture: &mut Capture, wanted: usize) -> Result<(Vec<Sighting>, Counts)> {
     let (mut out, mut counts) = (Vec::new(), Counts::default());
     let start = Instant::now();
+    let (stop, _open) = std::io::pipe()?;
     while out.len() < wanted && start.elapsed() < PATIENCE {
-        capture.wait(Duration::from_millis(100))?;
+        capture.wait(Duration::from_millis(100), stop.as_fd())?;
         capture.read(|p: &Packet<'_>| {
             out.extend(sighting(p, p.at.unwrap(), SensorIx(1), Rules::LIVE, &mut counts));
         });
@@ -97,15 +99,33 @@ fn an_interface_that_goes_down_or_away_is_told() -> Result<()> {
     };
     let name = tap.name().to_owned();
     let capture = Capture::open(&name)?;
+    let (stop, _open) = std::io::pipe()?;
     tap.set_up(false)?;
-    assert!(matches!(capture.wait(PATIENCE), Err(CaptureError::Down(_))));
+    assert!(matches!(capture.wait(PATIENCE, stop.as_fd()), Err(CaptureError::Down(_))));
     assert!(matches!(Capture::open(&name), Err(CaptureError::Down(_))));
     tap.set_up(true)?;
     let mut capture = Capture::open(&name)?;
     drop(tap);
-    assert!(matches!(capture.wait(PATIENCE), Err(CaptureError::Down(_))));
+    assert!(matches!(capture.wait(PATIENCE, stop.as_fd()), Err(CaptureError::Down(_))));
     assert_eq!(capture.read(|_| ()), 0);
     assert!(matches!(Capture::open(&name), Err(CaptureError::NoInterface(_))));
+    Ok(())
+}
+
+#[test]
+fn who_waits_for_frames_is_woken_by_a_stop() -> Result<()> {
+    let Some(tap) = Tap::new()? else {
+        skipped(NO_TAP);
+        return Ok(());
+    };
+    let capture = Capture::open(tap.name())?;
+    let (stop, open) = std::io::pipe()?;
+    let started = Instant::now();
+    assert!(!capture.wait(Duration::from_micros(300), stop.as_fd())?, "nothing was sent");
+    assert!(started.elapsed() >= Duration::from_micros(300), "waited for, not asked again and again");
+    let waiting = std::thread::spawn(move || capture.wait(PATIENCE, stop.as_fd()).map(|_| Instant::now()));
+    drop(open);
+    assert!(waiting.join().unwrap()?.duration_since(started) < PATIENCE);
     Ok(())
 }
 

@@ -12,16 +12,19 @@ use gateway::wifi::nl80211::band;
 use gateway::wifi::radio::{Listener, RadioError, driver_of};
 use gateway::wifi::reset::Device;
 use jiff::tz::TimeZone;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::{Value, json};
+use std::io::PipeReader;
+use std::os::fd::AsFd as _;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// How soon a stop is noticed.
-const SLICE: Duration = Duration::from_millis(500);
 /// How often the radio is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// A look may come so much sooner, together with a change of the channel.
+const EARLY: Duration = Duration::from_millis(100);
 /// How often its particulars are told: as often as health is put together.
 const TELL: Duration = Duration::from_secs(5);
 /// Waits before an interface that cannot be listened to is tried again.
@@ -32,7 +35,7 @@ const STEP: Duration = Duration::from_secs(15);
 /// After all steps, before they are taken again.
 const ROUND: Duration = Duration::from_secs(300);
 
-/// Starts a thread that listens until `cancel`; `zone` is the site's, for the hours of its day.
+/// Starts a thread that listens until `cancel`; `zone` is the site's, for the hours of its day. Within a Tokio runtime.
 pub(super) fn start(
     settings: WifiSettings,
     ear: Ear,
@@ -40,6 +43,13 @@ pub(super) fn start(
     zone: TimeZone,
     cancel: CancellationToken,
 ) -> std::io::Result<JoinHandle<()>> {
+    // The thread waits for frames: a pipe that closes wakes it, so that it need not look for a stop now and then.
+    let (stop, open) = std::io::pipe()?;
+    let stopped = cancel.clone();
+    tokio::spawn(async move {
+        stopped.cancelled().await;
+        drop(open);
+    });
     let watch = Watch {
         deafness: rates.watch(ear.name()),
         kept: None,
@@ -48,6 +58,7 @@ pub(super) fn start(
         ear,
         zone,
         cancel,
+        stop,
         counts: Counts::default(),
         device: None,
         passed: (0, 0),
@@ -64,6 +75,8 @@ struct Watch {
     ear: Ear,
     zone: TimeZone,
     cancel: CancellationToken,
+    /// Closed once `cancel` is.
+    stop: PipeReader,
     counts: Counts,
     deafness: Deafness,
     rates: UsualRates,
@@ -107,11 +120,12 @@ impl Watch {
         let sensor = self.ear.sensor();
         while !self.cancel.is_cancelled() {
             let ear = &self.ear;
-            if let Err(problem) = listener.listen(SLICE, sensor, &mut self.counts, |s| ear.heard(s)) {
+            let (stop, left) = (self.stop.as_fd(), LOOK.saturating_sub(looked.elapsed()));
+            if let Err(problem) = listener.listen(left, stop, sensor, &mut self.counts, |s| ear.heard(s)) {
                 return Some(problem);
             }
             let past = looked.elapsed();
-            if past < LOOK {
+            if past + EARLY < LOOK {
                 continue;
             }
             looked = Instant::now();
@@ -217,9 +231,8 @@ impl Watch {
 
     /// Waits, unless we stop.
     fn pause(&self, time: Duration) {
-        let until = Instant::now() + time;
-        while !self.cancel.is_cancelled() && Instant::now() < until {
-            std::thread::sleep(SLICE.min(until.saturating_duration_since(Instant::now())));
-        }
+        let mut fds = [PollFd::new(self.stop.as_fd(), PollFlags::POLLIN)];
+        // A signal may cut it short: then the next attempt comes a little early.
+        let _ = poll(&mut fds, PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX));
     }
 }

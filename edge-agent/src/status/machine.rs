@@ -5,9 +5,11 @@
 
 use super::Stamp;
 use nix::sys::statvfs::statvfs;
+use nix::unistd::{SysconfVar, sysconf};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 use visit_core::time::Timestamp;
@@ -81,7 +83,7 @@ impl Machine {
 
     /// How it is.
     pub fn look(&mut self) -> MachineHealth {
-        let cpu_s = self.cpu();
+        let (cpu_s, rss_bytes) = self.process().unzip();
         let disk = statvfs(&self.store).ok();
         #[allow(clippy::unnecessary_cast)] // on 32-bit machines both are narrower
         let bytes = |blocks: u64, size: u64| blocks.saturating_mul(size);
@@ -93,8 +95,8 @@ impl Machine {
         MachineHealth {
             cpu_share: self.share(cpu_s),
             cpu_s,
-            rss_bytes: self.rss(),
-            open_fds: fs::read_dir(self.root.join("proc/self/fd")).ok().map(|dir| dir.count() as u64),
+            rss_bytes,
+            open_fds: self.open_fds(),
             disk_free_bytes: free,
             disk_size_bytes: size,
             temperature_c: self.temperature(),
@@ -102,13 +104,27 @@ impl Machine {
         }
     }
 
-    /// Fields 14 and 15 of `/proc/self/stat`, in ticks of a hundredth of a second (USER_HZ, the same on every Linux).
-    fn cpu(&self) -> Option<f64> {
-        let text = fs::read_to_string(self.root.join("proc/self/stat")).ok()?;
+    /// Seconds of processor time and bytes of memory. Fields 14, 15 and 24 of `/proc/self/stat`: ticks of a hundredth of a
+    /// second (USER_HZ, the same on every Linux), and pages.
+    fn process(&self) -> Option<(f64, u64)> {
+        let mut buffer = [0; 1024];
+        let read = fs::File::open(self.root.join("proc/self/stat")).ok()?.read(&mut buffer).ok()?;
+        let text = std::str::from_utf8(&buffer[..read]).ok()?;
         // The second field is the program's name, which may hold blanks.
         let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
-        let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-        Some((user + system) as f64 / 100.0)
+        let mut field = |skip| fields.nth(skip)?.parse::<u64>().ok();
+        let (user, system, pages) = (field(0)?, field(0)?, field(8)?);
+        let page = sysconf(SysconfVar::PAGE_SIZE).ok()??;
+        Some(((user + system) as f64 / 100.0, pages * u64::try_from(page).ok()?))
+    }
+
+    /// Linux 6.2 and later say their number as the folder's size; others have them counted.
+    fn open_fds(&self) -> Option<u64> {
+        let folder = self.root.join("proc/self/fd");
+        match fs::metadata(&folder).ok()?.len() {
+            0 => Some(fs::read_dir(folder).ok()?.count() as u64),
+            files => Some(files),
+        }
     }
 
     fn share(&mut self, cpu: Option<f64>) -> Option<f64> {
@@ -118,12 +134,6 @@ impl Machine {
         let (then, before) = last?;
         let passed = now.duration_since(then).as_secs_f64();
         (passed > 0.1).then(|| ((cpu - before) / passed * 1000.0).round().max(0.0) / 1000.0)
-    }
-
-    fn rss(&self) -> Option<u64> {
-        let text = fs::read_to_string(self.root.join("proc/self/status")).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        Some(line.split_ascii_whitespace().next()?.parse::<u64>().ok()? << 10)
     }
 
     /// The zone that is the processor's by its name, else the warmest there is.
@@ -246,8 +256,12 @@ mod tests {
         write(root, "sys/class/thermal/thermal_zone1/temp", "61234\n");
         write(root, "sys/class/thermal/thermal_zone1/type", "cpu-thermal\n");
         write(root, GET_THROTTLED, "50005\n");
-        write(root, "proc/self/stat", "7 (a b) c) S 1 7 7 0 -1 4194304 1 0 0 0 250 150 0 0 20 0 1 0 9 9 9\n");
-        write(root, "proc/self/status", "Name:\tx\nVmRSS:\t   20480 kB\n");
+        write(
+            root,
+            "proc/self/stat",
+            "7 (a b) c) S 1 7 7 0 -1 4194304 1 0 0 0 250 150 0 0 20 0 1 0 9 9 512 9\n",
+        );
+        let page = u64::try_from(sysconf(SysconfVar::PAGE_SIZE).unwrap().unwrap()).unwrap();
         let mut machine = Machine::under(root, root);
         let health = machine.look();
         assert_eq!(health.temperature_c, Some(61.234));
@@ -259,7 +273,7 @@ mod tests {
             ..Throttling::default()
         };
         assert_eq!(health.throttling, Some(expected));
-        assert_eq!((health.cpu_s, health.rss_bytes), (Some(4.0), Some(20 << 20)));
+        assert_eq!((health.cpu_s, health.rss_bytes), (Some(4.0), Some(512 * page)));
         assert!(health.disk_free_bytes.unwrap() <= health.disk_size_bytes.unwrap());
     }
 

@@ -154,12 +154,18 @@ impl Status {
     pub async fn keep(self, store: Store, publisher: Arc<PublishStats>, cancel: CancellationToken) {
         let mut pulse = self.pulse.part.subscribe();
         let mut machine = Some(Machine::new(&self.gateway.store_dir));
+        let mut due = tokio::time::Instant::now();
         let mut seen = Looked::default();
         let mut meter = Meter::default();
         let mut urgent = Urgent::default();
         loop {
             // Files of the machine are small, but a clock may have to be asked for: not on this thread.
-            if let Some(looker) = machine.take().filter(|_| !cancel.is_cancelled()) {
+            let now = tokio::time::Instant::now();
+            if now >= due
+                && !cancel.is_cancelled()
+                && let Some(looker) = machine.take()
+            {
+                due = now + LOOK;
                 let dir = self.gateway.store_dir.clone();
                 match tokio::task::spawn_blocking(move || look(looker, &dir)).await {
                     Ok((looker, looked)) => (machine, seen) = (Some(looker), looked),
@@ -171,7 +177,7 @@ impl Status {
                 return;
             }
             tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep_until(due) => {}
                 changed = pulse.changed() => if changed.is_err() { return },
                 () = cancel.cancelled() => {}
             }

@@ -18,7 +18,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket, so
 use std::ffi::{CString, c_int, c_void};
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -126,11 +126,12 @@ impl Capture {
         Ok(Self { interface: interface.to_owned(), socket, ring, stats: Stats::default() })
     }
 
-    /// Waits for packets, at most so long; whether there are any.
-    pub fn wait(&self, at_most: Duration) -> Result<bool, CaptureError> {
-        let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
-        let timeout = PollTimeout::try_from(at_most).unwrap_or(PollTimeout::MAX);
-        match poll(&mut fds, timeout) {
+    /// Waits for packets, at most so long, and no longer once `stop` can be read or was closed; whether there are any.
+    pub fn wait(&self, at_most: Duration, stop: BorrowedFd<'_>) -> Result<bool, CaptureError> {
+        let mut fds = [self.socket.as_fd(), stop].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        // Whole milliseconds, and none too few: the rest would be waited for by asking again and again.
+        let rounded_up = at_most + Duration::from_micros(999);
+        match poll(&mut fds, PollTimeout::try_from(rounded_up).unwrap_or(PollTimeout::MAX)) {
             Ok(0) | Err(Errno::EINTR) => Ok(false),
             Ok(_) => {
                 let events = fds[0].revents().unwrap_or(PollFlags::empty());

@@ -21,6 +21,7 @@ use crate::observation::Sighting;
 use nix::libc;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 use visit_core::site::SensorIx;
@@ -160,17 +161,18 @@ impl Listener {
         Ok(Self { monitor, plan, capture, since: Instant::now(), sightings: 0, frames })
     }
 
-    /// Listens for about so long, and changes the channel when it is time.
+    /// Listens for about so long, and no longer once `stop` can be read or was closed; changes the channel when it is time.
     pub fn listen(
         &mut self,
         at_most: Duration,
+        stop: BorrowedFd<'_>,
         sensor: SensorIx,
         counts: &mut Counts,
         mut each: impl FnMut(Sighting),
     ) -> Result<(), RadioError> {
         let dwell = self.plan.as_ref().and_then(Plan::dwell);
         let left = dwell.map_or(at_most, |dwell| dwell.saturating_sub(self.since.elapsed()).min(at_most));
-        if self.capture.wait(left)? {
+        if self.capture.wait(left, stop)? {
             let mut sightings = 0;
             let read = self.capture.read(|packet| {
                 let heard = packet.at.and_then(|at| sighting(packet, at, sensor, Rules::LIVE, counts));

@@ -15,13 +15,14 @@ use serde_json::{Map, Value};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
 
 /// How often changes are looked for.
-pub(super) const TICK: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_secs(1);
 /// Messages that a page may be behind.
 const BEHIND: usize = 16;
 /// A comment is sent after so many quiet looks, so that both ends notice when the other has gone.
@@ -33,6 +34,8 @@ pub(super) struct Live {
     changes: broadcast::Sender<Bytes>,
     sent: Mutex<Sent>,
     listeners: Arc<AtomicUsize>,
+    /// A page follows: while none did, nothing was looked for.
+    somebody: Notify,
 }
 
 #[derive(Default)]
@@ -49,6 +52,7 @@ impl Live {
             changes: broadcast::channel(BEHIND).0,
             sent: Mutex::default(),
             listeners: Arc::default(),
+            somebody: Notify::new(),
         }
     }
 
@@ -60,18 +64,33 @@ impl Live {
         seat.tell();
         // First the seat among those who hear of changes: of what happens meanwhile it hears twice, and not never.
         let changes = self.changes.subscribe();
+        self.somebody.notify_one();
         let first = message("now", &now::document(&self.status).to_string());
         let stream = Following { first: Some(first), changes: Box::pin(receive(changes)), seat };
         Some(Body::new(UnsyncBoxBody::new(stream)))
     }
 
-    /// Looks for changes.
-    pub(super) fn tick(&self) {
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.changes.receiver_count() == 0 {
-            *sent = Sent::default();
-            return;
-        }
+    /// Looks for changes until `cancel`, while anybody follows.
+    pub(super) async fn look(&self, cancel: &CancellationToken) {
+        let looking = async {
+            loop {
+                if self.changes.receiver_count() == 0 {
+                    *self.sent() = Sent::default();
+                    self.somebody.notified().await;
+                }
+                tokio::time::sleep(TICK).await;
+                self.tick();
+            }
+        };
+        cancel.run_until_cancelled(looking).await;
+    }
+
+    fn sent(&self) -> MutexGuard<'_, Sent> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tick(&self) {
+        let mut sent = self.sent();
         let news = self.news(&mut sent);
         if news.is_empty() {
             sent.quiet += 1;

@@ -100,7 +100,8 @@ pub async fn serve_on(
     status.web(|web| (web.up, web.problem) = (true, None));
     let live = Live::new(status.clone());
     let shared = Arc::new(Shared { guard: Guard::new(&settings), live, status });
-    let ticker = tokio::spawn(Arc::clone(&shared).tick(cancel.clone()));
+    let (looking, stop) = (Arc::clone(&shared), cancel.clone());
+    let looker = tokio::spawn(async move { looking.live.look(&stop).await });
     let router = router::router(Arc::clone(&shared));
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -141,20 +142,11 @@ pub async fn serve_on(
             drop(place);
         });
     }
-    let _ = ticker.await;
+    let _ = looker.await;
 }
 
 impl Shared {
     fn refused(&self, reason: &'static str) {
         self.status.web(|web| *web.refused.entry(reason.to_owned()).or_default() += 1);
-    }
-
-    async fn tick(self: Arc<Self>, cancel: CancellationToken) {
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(live::TICK) => self.live.tick(),
-                () = cancel.cancelled() => return,
-            }
-        }
     }
 }
