@@ -97,6 +97,23 @@ async fn ids_are_remembered_up_to_the_limit_when_there_are_no_checkpoints() {
 }
 
 #[tokio::test]
+async fn no_ids_are_remembered_where_nothing_rewinds_and_those_of_before_are_forgotten() {
+    let root = tempfile::tempdir().unwrap();
+    let store = open(root.path(), &options()).await;
+    store.commit(batch((0..20).map(visit_event))).await.unwrap();
+    assert_eq!(store.stats().recent, 20);
+    store.close().await.unwrap();
+    let store = open(root.path(), &StoreOptions { max_recent: 0, ..options() }).await;
+    let told = store.commit(batch((10..30).map(visit_event))).await.unwrap();
+    assert_eq!((told.queued, told.skipped_duplicates), (10, 10), "what is queued is known");
+    assert_eq!(store.stats().recent, 0);
+    store.acknowledge((1..=30).map(OutboxSeq).collect()).await.unwrap();
+    store.close().await.unwrap();
+    let store = open(root.path(), &options()).await;
+    assert_eq!((store.stats().recent, store.stats().depth.total()), (0, 0));
+}
+
+#[tokio::test]
 async fn dead_letters_leave_the_outbox_and_are_bounded() {
     let root = tempfile::tempdir().unwrap();
     let store = open(root.path(), &StoreOptions { max_dead_letters: 3, ..options() }).await;

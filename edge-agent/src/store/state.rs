@@ -491,6 +491,7 @@ impl State {
     }
 
     fn plan_recent(&mut self, fresh: &[EventId], max_recent: usize, changes: &mut Changes) {
+        let fresh = if max_recent == 0 { &[] } else { fresh };
         for (part, ids) in fresh.chunks(IDS_PER_RECORD).enumerate() {
             let key = Key::Recent { commit: self.meta.commit, part: part as u32 };
             if let Some(value) = record::seal(Kind::Recent, &Recent { ids: ids.to_vec() }) {

@@ -44,7 +44,7 @@ pub struct StoreOptions {
     /// Bytes kept in reserve on the disk, so that removals work when it is full.
     pub ballast_bytes: u64,
     /// Most ids to remember since the last checkpoint; beyond, the oldest are forgotten. 17 bytes each in
-    /// memory and on the disk. Beyond it a rewound source sends events again, under the same ids.
+    /// memory and on the disk. Beyond it a rewound source sends events again, under the same ids; 0 where none can rewind.
     pub max_recent: usize,
     /// Most receipts that may wait to be recorded; beyond, [`StoreError::TooManyPending`](super::StoreError). They
     /// wait for a minute or so: this is a bound for what no till does.

@@ -19,9 +19,9 @@ const RECENT: f32 = 0.05;
 /// Nobody was heard for so long: the air is quiet.
 const QUIET: Duration = Duration::from_secs(60);
 /// How long to stay on a channel then, where there are few.
-const QUIET_DWELL: Duration = Duration::from_secs(1);
+const QUIET_DWELL: Duration = Duration::from_secs(2);
 /// Access points may all be on one channel: it has its turn again so soon, on average, and their absence is no deafness.
-const ROUND: Duration = Duration::from_secs(5);
+const ROUND: Duration = Duration::from_secs(7);
 
 /// Channel 5 of 6 GHz; every fourth 20 MHz from there on.
 const FIRST_PREFERRED: u16 = 5_975;

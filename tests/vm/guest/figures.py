@@ -20,18 +20,32 @@ def starts():
     say(f"figure: exec to ready, median of 5: {statistics.median(times):.2f} s ({min(times):.2f} to {max(times):.2f})")
 
 
+def by_thread(pid):
+    """Processor time of each kind of thread, µs (Documentation/scheduler/sched-stats.rst of Linux), and how often it was given any."""
+    kinds = {}
+    for task in os.listdir(f"/proc/{pid}/task"):
+        name = open(f"/proc/{pid}/task/{task}/comm").read().strip().rstrip("-0123456789")
+        ran, _, turns = [int(x) for x in open(f"/proc/{pid}/task/{task}/schedstat").read().split()]
+        time_before, turns_before = kinds.get(name, (0, 0))
+        kinds[name] = time_before + ran / 1000, turns_before + turns
+    return kinds
+
+
 def idle():
     wait("the broker is connected", 60, lambda: "broker connected" in show("StatusText"))
     # Nobody was heard for a minute: from then on the radio changes its channel once a second.
     time.sleep(75)
     pid = show("MainPID")
-    before, start = used(pid), time.monotonic()
+    before, threads, start = used(pid), by_thread(pid), time.monotonic()
     time.sleep(60)
     took = time.monotonic() - start
     own, kernel = [100 * (after - before) / took for after, before in zip(used(pid), before)]
+    parts = [f"{name} {(now - threads[name][0]) / took:.0f} us/s in {(turns - threads[name][1]) / took:.1f} turns"
+             for name, (now, turns) in by_thread(pid).items() if name in threads]
     huge = int(sh(f"awk '/AnonHugePages/ {{ print $2 }}' /proc/{pid}/smaps_rollup") or 0) / 1024
     say(f"figure: idle {own + kernel:.2f} % of a processor over 60 s, {kernel:.2f} of it in the kernel; {memory(pid):.1f} MiB RSS: "
         f"{memory(pid, 'RssFile'):.1f} of files, {huge:.1f} of huge pages; the program is {os.stat('/usr/bin/edge-agent').st_size / 2**20:.2f} MiB")
+    say(f"figure: … by kinds of threads: {', '.join(parts)}")
 
 
 def journal_time(message, after):

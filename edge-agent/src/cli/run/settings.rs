@@ -34,8 +34,13 @@ pub(in crate::cli) fn store_options(
         config_version: version,
         settings: agent.privacy.in_words(),
     };
-    let privacy = Some(rules);
-    StoreOptions { max_bytes: agent.store.max_bytes, privacy, ..StoreOptions::new(now) }
+    let usual = StoreOptions::new(now);
+    StoreOptions {
+        max_bytes: agent.store.max_bytes,
+        max_recent: if agent.is_live() { 0 } else { usual.max_recent },
+        privacy: Some(rules),
+        ..usual
+    }
 }
 
 /// All recordings are merged by time, so they have one clock.
