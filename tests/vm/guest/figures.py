@@ -33,7 +33,7 @@ def by_thread(pid):
 
 def idle():
     wait("the broker is connected", 60, lambda: "broker connected" in show("StatusText"))
-    # Nobody was heard for a minute: from then on the radio changes its channel once a second.
+    # Nobody was heard for a minute: from then on the radio changes its channel less often.
     time.sleep(75)
     pid = show("MainPID")
     before, threads, start = used(pid), by_thread(pid), time.monotonic()
