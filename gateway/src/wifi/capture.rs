@@ -130,7 +130,7 @@ impl Capture {
     pub fn wait(&self, at_most: Duration, stop: BorrowedFd<'_>) -> Result<bool, CaptureError> {
         let mut fds = [self.socket.as_fd(), stop].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         // Whole milliseconds, and none too few: the rest would be waited for by asking again and again.
-        let rounded_up = at_most + Duration::from_micros(999);
+        let rounded_up = at_most.saturating_add(Duration::from_micros(999));
         match poll(&mut fds, PollTimeout::try_from(rounded_up).unwrap_or(PollTimeout::MAX)) {
             Ok(0) | Err(Errno::EINTR) => Ok(false),
             Ok(_) => {

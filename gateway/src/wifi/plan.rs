@@ -5,8 +5,8 @@
 //! probe and learns from what is heard. Which channel comes next is that of a weighted round-robin: each gains its weight
 //! at every turn, the richest is visited and pays for all; so visits of a channel are spread evenly.
 //!
-//! Where nobody was heard for a minute the radio stays longer, the fewer the channels: a phone that comes scans all channels within a second or
-//! two, so that it is heard on whichever the radio is, and every change of the channel costs processor time.
+//! Where nobody was heard for a minute the radio stays longer, the longer the fewer the channels: a phone that comes scans all of
+//! them within a second or two and is as likely to be heard, and every change of the channel costs processor time.
 
 use super::nl80211::{Channel, band};
 use std::time::Duration;
